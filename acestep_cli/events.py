@@ -1,0 +1,84 @@
+"""What can happen in a run. Every stage hands these to one observer; the terminal draws them, the
+record keeps them, a test collects them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """A stage begins: `load`, `plan`, `compose`, `render` or `write`.
+
+    `total` counts `unit`s (steps, seconds of audio, files) and is None where it is not known;
+    `item` is the 0-based item of a batch, None where the stage serves all items.
+    """
+
+    stage: str
+    total: float | None = None
+    unit: str = ""
+    item: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """`done` units of the running stage are finished (0 <= done <= total)."""
+
+    stage: str
+    done: float
+    total: float | None = None
+    item: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageFinished:
+    """A stage ended after `seconds` of wall time."""
+
+    stage: str
+    seconds: float
+    item: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something the user may want to know that changes nothing (a chosen seed, a demo checkpoint)."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that is probably not what the user wants; with `--strict` it is an error."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """A value that the machine forced away from what was asked or usual (tile, dtype, residency)."""
+
+    what: str
+    before: Any
+    after: Any
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFinished:
+    """Item `index` (0-based) of the batch is complete and its audio lies at `path`."""
+
+    index: int
+    path: str
+
+
+Event = (
+    StageStarted | StageProgress | StageFinished | Noted | Warned | Adjusted | ItemFinished
+)
+Observer = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The observer that ignores everything."""

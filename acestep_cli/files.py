@@ -1,0 +1,143 @@
+"""Writing files so that a reader never sees half of one: temporary names, fsync, atomic replace."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from acestep_cli.errors import OutputError
+
+_PART_SUFFIX = ".part"
+
+
+def part_path(target: Path) -> Path:
+    """A fresh hidden name beside `target`: `.NAME.XXXX.part`."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(2)}{_PART_SUFFIX}")
+
+
+def remove_stale_parts(target: Path) -> None:
+    """Delete `.NAME.XXXX.part` leftovers of killed runs beside `target`."""
+    for stale in target.parent.glob(f".{_escape(target.name)}.????{_PART_SUFFIX}"):
+        with suppress(OSError):
+            stale.unlink()
+
+
+@contextmanager
+def atomic_target(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary path; on normal exit flush it to disk and rename it to `target`.
+
+    With `overwrite=False` an existing `target` is an OutputError and is never touched, even when it
+    appears while the block runs. On any error the temporary file is removed.
+    """
+    temporary = part_path(target)
+    try:
+        yield temporary
+        _flush_to_disk(temporary)
+        if overwrite:
+            os.replace(temporary, target)
+        else:
+            _rename_exclusively(temporary, target)
+    except OSError as error:
+        raise write_error(error, target) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def replace_bytes(target: Path, data: bytes) -> None:
+    """Atomically replace (or create) `target` with `data`; OutputError where that cannot be done."""
+    with atomic_target(target, overwrite=True) as temporary:
+        temporary.write_bytes(data)
+
+
+def create_exclusively(target: Path, data: bytes) -> bool:
+    """Create `target` holding all of `data`, or return False when the name is taken.
+
+    The file appears complete: it is written under a temporary name and hard-linked. Where there are
+    no links an exclusively created `.NAME.lock` guards the rename.
+    """
+    temporary = part_path(target)
+    try:
+        temporary.write_bytes(data)
+        _flush_to_disk(temporary)
+        _rename_exclusively(temporary, target)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise write_error(error, target) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    return True
+
+
+def ensure_writable_folder(folder: Path, needed_bytes: int = 0) -> None:
+    """Create `folder` if need be and prove that files can be made there and `needed_bytes` fit."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe.{secrets.token_hex(4)}{_PART_SUFFIX}"
+        probe.write_bytes(b"")
+        probe.unlink()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise write_error(error, folder) from error
+    if free < needed_bytes:
+        raise OutputError(
+            f"{folder} has {free / 1e6:.0f} MB free and this job needs {needed_bytes / 1e6:.0f} MB",
+            "free some space or choose another folder with --output-dir",
+            code="disk_full",
+        )
+
+
+def write_error(error: OSError, target: Path) -> OutputError:
+    """The OutputError that tells a person what `error` means for `target`."""
+    if error.errno == errno.ENOSPC:
+        return OutputError(
+            f"the disk of {target.parent} is full",
+            "free some space or choose another folder with --output-dir",
+            code="disk_full",
+        )
+    if isinstance(error, FileExistsError):
+        return OutputError(
+            f"{target} already exists", "choose another name or pass --force", code="exists"
+        )
+    reason = error.strerror or type(error).__name__
+    return OutputError(f"cannot write {target}: {reason}", "choose another place with --output-dir")
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _rename_exclusively(temporary: Path, target: Path) -> None:
+    try:
+        os.link(temporary, target)
+        return
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+    lock = target.with_name(f".{target.name}.lock")
+    descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    try:
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "File exists", str(target))
+        os.replace(temporary, target)
+    finally:
+        os.close(descriptor)
+        with suppress(OSError):
+            lock.unlink()
+
+
+def _escape(name: str) -> str:
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
