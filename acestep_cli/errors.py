@@ -29,8 +29,8 @@ class ExitCode(IntEnum):
 class AceStepError(Exception):
     """Base of all errors a person can act on.
 
-    `message` is one sentence naming the value and the limit; `hint` names the remedy (may be empty);
-    `code` is a stable word for programs; `exit_code` is the process status.
+    `message` is one sentence naming the value and the limit; `hint` names the remedy (may be
+    empty); `code` is a stable word for programs; `exit_code` is the process status.
     """
 
     code = "internal"

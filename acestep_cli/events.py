@@ -43,7 +43,7 @@ class StageFinished:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something the user may want to know that changes nothing (a chosen seed, a demo checkpoint)."""
+    """Something the user may want to know that changes nothing (a chosen seed, say)."""
 
     message: str
 
@@ -58,7 +58,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
-    """A value that the machine forced away from what was asked or usual (tile, dtype, residency)."""
+    """A value that the machine forced away from what was asked or usual (a tile, a dtype)."""
 
     what: str
     before: Any
@@ -74,9 +74,7 @@ class ItemFinished:
     path: str
 
 
-Event = (
-    StageStarted | StageProgress | StageFinished | Noted | Warned | Adjusted | ItemFinished
-)
+Event = StageStarted | StageProgress | StageFinished | Noted | Warned | Adjusted | ItemFinished
 Observer = Callable[[Event], None]
 
 

@@ -50,7 +50,7 @@ def atomic_target(target: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def replace_bytes(target: Path, data: bytes) -> None:
-    """Atomically replace (or create) `target` with `data`; OutputError where that cannot be done."""
+    """Atomically replace or create `target` with `data`; OutputError where that cannot be done."""
     with atomic_target(target, overwrite=True) as temporary:
         temporary.write_bytes(data)
 
