@@ -18,7 +18,7 @@ from acestep_cli.models.layers import Linear, RMSNorm, make_layers, rope_table
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """pooled, projected, quantized: [B, n, width], stages of n = T/5 codes; indices: int64 [B, n]."""
+    """Stages of n = T/5 codes: pooled, projected, quantized [B, n, width]; indices int64 [B, n]."""
 
     pooled: Tensor
     projected: Tensor

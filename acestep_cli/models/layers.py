@@ -20,8 +20,8 @@ class BlockConfig:
     """Widths of one transformer stack.
 
     hidden: residual width; heads, kv_heads, head_dim: grouped-query attention (heads * head_dim
-    need not equal hidden); mlp: SwiGLU width; eps: RMSNorm; theta: RoPE base; window: reach of sliding
-    layers in positions, inclusive; causal: a decoder-only language model.
+    need not equal hidden); mlp: SwiGLU width; eps: RMSNorm; theta: RoPE base; window: reach of
+    sliding layers in positions, inclusive; causal: a decoder-only language model.
     """
 
     hidden: int
