@@ -1,7 +1,7 @@
 """A plan: everything about one song that is decided before sound is made.
 
-The planner writes plans; without one, `plan_from_request` takes what the user typed and fills in only
-what the sound cannot do without (length and language).
+The planner writes plans; without one, `plan_from_request` takes what the user typed and fills in
+only what the sound cannot do without (length and language).
 """
 
 from __future__ import annotations

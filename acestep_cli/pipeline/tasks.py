@@ -44,7 +44,7 @@ def text2music(
 ) -> Canvas:
     """A canvas of silence, `duration` seconds long, all of which is to be made.
 
-    The network never sees fewer than 128 frames (5.12 s), as it was trained; what is over is cut off
+    The network never sees fewer than 128 frames (5.12 s), as upstream; what is over is cut off
     after decoding. `silence` is the checkpoint's silence latent [1, n, 64].
     """
     parity = parity or Parity()
