@@ -3,14 +3,16 @@ record keeps them, a test collects them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A stage begins: `load`, `plan`, `compose`, `render` or `write`.
+    """A stage begins: `load`, `plan`, `words`, `compose`, `render` or `write`.
 
     `total` counts `unit`s (steps, seconds of audio, files) and is None where it is not known;
     `item` is the 0-based item of a batch, None where the stage serves all items.
@@ -80,3 +82,19 @@ Observer = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """The observer that ignores everything."""
+
+
+@contextmanager
+def stage(
+    observer: Observer,
+    name: str,
+    *,
+    total: float | None = None,
+    unit: str = "",
+    item: int | None = None,
+) -> Iterator[None]:
+    """Tell `observer` that a stage starts and, unless it fails, how long it took."""
+    observer(StageStarted(name, total, unit, item))
+    start = time.perf_counter()
+    yield
+    observer(StageFinished(name, time.perf_counter() - start, item))
