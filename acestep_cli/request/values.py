@@ -1,0 +1,118 @@
+"""Raw values under any spelling to typed values under canonical names, and back to plain ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from acestep_cli.request.codes import format_codes
+from acestep_cli.request.field import Field
+from acestep_cli.request.fields import BY_NAME, find, near_miss
+from acestep_cli.request.parse import parse
+from acestep_cli.request.problems import BadValue, Problem, error_of, shown
+
+INSTRUMENTAL = "[Instrumental]"
+
+_INSTRUMENTAL_SPELLINGS = frozenset(("[instrumental]", "[inst]"))
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Typed values with what follows from them; `implied` maps each added name to its cause."""
+
+    values: dict[str, Any]
+    implied: dict[str, str]
+
+
+def read_values(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Canonical names to typed values for all of `raw` but None; every problem in one error."""
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for spelling, given in raw.items():
+        if given is None:
+            continue
+        field = find(spelling, given)
+        if field is None:
+            problems.append(unknown_name(spelling))
+            continue
+        try:
+            merge(values, read_value(field, given), spelling)
+        except BadValue as bad:
+            problems.append(Problem(field.name, bad.message, bad.remedy, bad.content))
+    if problems:
+        raise error_of(problems)
+    return values
+
+
+def read_value(field: Field, raw: object) -> dict[str, Any]:
+    """The typed value of one field, with what its spelling says beside (`wav32`: 32-bit wav)."""
+    if field.name == "audio_format" and isinstance(raw, str) and raw.strip().lower() == "wav32":
+        return {"audio_format": "wav", "bit_depth": 32}
+    value = parse(field, raw)
+    if field.name == "lyrics" and value.strip().lower() in _INSTRUMENTAL_SPELLINGS:
+        return {"lyrics": INSTRUMENTAL, "instrumental": True}
+    return {field.name: value}
+
+
+def merge(values: dict[str, Any], new: Mapping[str, Any], spelling: str) -> None:
+    """Add `new` to `values`; BadValue when another spelling already said something else."""
+    for name, value in new.items():
+        if name in values and values[name] != value:
+            raise BadValue(
+                f"{name} is given twice, as {shown(values[name])} and (by {spelling}) as "
+                f"{shown(value)}",
+                f"give {name} once",
+            )
+        values[name] = value
+
+
+def complete(values: Mapping[str, Any]) -> Completed:
+    """Add what follows from the given values and nothing else.
+
+    A source without a task means cover (a morph keeps text2music); `instrumental` without lyrics
+    gives the lyrics `[Instrumental]`; several seeds without a batch size make as many songs.
+    """
+    added: dict[str, Any] = {}
+    implied: dict[str, str] = {}
+
+    def imply(name: str, value: object, cause: str) -> None:
+        if name not in values:
+            added[name], implied[name] = value, cause
+
+    if values.get("src_audio") and not values.get("flow_edit_morph"):
+        imply("task_type", "cover", "src_audio")
+    if values.get("instrumental") and not values.get("lyrics"):
+        added["lyrics"], implied["lyrics"] = INSTRUMENTAL, "instrumental"
+    if 1 < len(values.get("seed", ())) <= int(BY_NAME["batch_size"].maximum or 0):
+        imply("batch_size", len(values["seed"]), "seed")
+    return Completed({**values, **added}, implied)
+
+
+def as_plain(name: str, value: Any) -> Any:
+    """`value` of field `name` as JSON and TOML write it: lists for tuples, text for codes."""
+    if BY_NAME[name].kind == "codes":
+        return [format_codes(item) for item in value]
+    return list(value) if isinstance(value, tuple) else value
+
+
+def as_text(name: str, value: Any) -> str:
+    """`value` of field `name` as a flag or an environment variable spells it; empty for None."""
+    plain = as_plain(name, value)
+    if plain is None:
+        return ""
+    if isinstance(plain, bool):
+        return str(plain).lower()
+    if isinstance(plain, list):
+        separator = "\n" if BY_NAME[name].kind == "codes" else ","
+        return separator.join(str(entry) for entry in plain)
+    return str(plain)
+
+
+def unknown_name(spelling: str) -> Problem:
+    """The problem that no parameter is called `spelling`, with the nearest name."""
+    close = near_miss(spelling)
+    remedy = (
+        f"did you mean {close}?" if close else "see the parameters in `acestep generate --help`"
+    )
+    return Problem(spelling, f"there is no parameter {shown(spelling)}", remedy)
