@@ -6,7 +6,6 @@ the condition encoder. Items run one at a time, so nothing is ever padded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,9 +33,8 @@ class TextTokenizer(Protocol):
     def encode(self, text: str, max_length: int | None = None) -> list[int]:
         """Token ids with the tokenizer's own end token; at most `max_length`, cut on the right."""
 
-    @property
-    def special_tokens(self) -> Sequence[str]:
-        """Strings that the tokenizer reads as single special tokens."""
+    def added_in(self, text: str) -> list[str]:
+        """The special tokens that `text` spells out, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +64,13 @@ def write_words(
     A caption too long for 256 tokens is shortened so that the metadata stays; lyrics beyond 2048
     tokens cannot be read: both with a warning.
     """
-    if parity.prompts_as_typed:
-        caption, lyrics, changed = plan.caption, plan.lyrics, False
-    else:
-        caption = neutralise(plan.caption, tokenizer.special_tokens)
-        lyrics = neutralise(plan.lyrics, tokenizer.special_tokens)
-        changed = (caption, lyrics) != (plan.caption, plan.lyrics)
-    metas = metas_text(plan, seconds)
+    caption, lyrics = plan.caption, plan.lyrics
     warnings = []
-    if changed:
-        warnings.append(("special_tokens", "special tokens in the text are read as plain words"))
+    smuggled = tokenizer.added_in(caption) + tokenizer.added_in(lyrics)
+    if smuggled and not parity.prompts_as_typed:
+        caption, lyrics = neutralise(caption, smuggled), neutralise(lyrics, smuggled)
+        warnings.append(("special_tokens", f"{smuggled[0]} in the text is read as plain words"))
+    metas = metas_text(plan, seconds)
     if parity.prompts_as_typed:
         prompt, lost = caption_prompt(instruction, caption, metas), 0
     else:

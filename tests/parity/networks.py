@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from acestep_cli.weights.tokenizer import Tokenizer
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from acestep_cli.models.acestep import AceStepModel
 from acestep_cli.models.encoders import unpack_references
+from acestep_cli.weights.tokenizer import Tokenizer
 from tests.parity.base import Case, Check, equal, no_grad, relative
 from tests.parity.checkpoints import (
     checkpoint_of,
@@ -205,14 +205,21 @@ def _tokenizers(folder: Path, path: Path) -> list[Check]:
 
 def _truncation(tokenizer: Tokenizer, entry: dict[str, Any]) -> Check:
     ids = tokenizer.encode(entry["text"], max_length=entry["max_length"])
-    return equal("truncation", ids, entry["ids"])
+    return equal("truncation", ids, entry["text_encoder_ids"])
 
 
 def _string(text: Tokenizer, planner: Tokenizer | None, entry: dict[str, Any]) -> list[Check]:
-    label = repr(entry["text"][:24])
-    checks = [equal(f"ids of {label}", text.encode(entry["text"]), entry["ids"])]
-    if planner is not None and "lm_ids" in entry:
-        checks.append(equal(f"lm ids of {label}", planner.encode(entry["text"]), entry["lm_ids"]))
+    label, written = repr(entry["text"][:24]), entry["text"]
+    ids, plain = entry["text_encoder_ids"], entry["text_encoder_ids_no_special"]
+    checks = [
+        equal(f"ids of {label}", text.encode(written), ids),
+        equal(f"plain ids of {label}", text.encode_plain(written), plain),
+        equal(f"decoded {label}", text.decode(ids), entry["text_encoder_decoded"]),
+    ]
+    if planner is not None:
+        lm_ids = entry["lm_ids"]
+        checks.append(equal(f"lm ids of {label}", planner.encode_plain(written), lm_ids))
+        checks.append(equal(f"lm decoded {label}", planner.decode(lm_ids), entry["lm_decoded"]))
     return checks
 
 
