@@ -1,0 +1,210 @@
+"""Choose the checkpoint folders of a run: a DiT that can do the task, and what goes with it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from acestep_cli.errors import CheckpointError, CheckpointMissing
+from acestep_cli.weights.catalog import (
+    BY_NAME,
+    DEFAULT_DIT,
+    DIT_PREFIX,
+    TEXT_ENCODER,
+    VAE,
+    Kind,
+    names,
+)
+from acestep_cli.weights.folder import Folder, lacking, open_folder
+from acestep_cli.weights.places import CHECKPOINTS_VARIABLE, Place
+
+PULL_COMMAND = "acestep models pull recommended"
+_HINT = f"run: {PULL_COMMAND}; or set {CHECKPOINTS_VARIABLE} to the folder that holds them"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSet:
+    """The folders of one run. `root` is where the DiT was found; `planner` is None without one;
+    `is_demo` says that all of it is the packaged demonstration."""
+
+    dit: Folder
+    vae: Folder
+    text_encoder: Folder
+    planner: Folder | None
+    root: Path
+    is_demo: bool = False
+
+    def folders(self) -> tuple[Folder, ...]:
+        """All folders of the set."""
+        planner = () if self.planner is None else (self.planner,)
+        return (self.dit, self.vae, self.text_encoder, *planner)
+
+
+def find_set(
+    model: str | None,
+    task: str,
+    places: Sequence[Place],
+    *,
+    planner: str | None = None,
+    vae: str = VAE,
+) -> CheckpointSet:
+    """The checkpoint set for `task`, from `places` in their order.
+
+    `model` and `planner` take a catalog name, the name of another folder in a place, or a path.
+    Without a model: acestep-v15-turbo, else the first installed one that can do the task. The other
+    parts come from the DiT's own root if it has them, else from the first place that does. A
+    planner that nobody named may be missing. The demonstration set is used as a whole or not at
+    all, and never when a model was named.
+
+    CheckpointMissing when nothing, or not what was named, is installed; CheckpointError when a
+    folder is incomplete or the named model cannot do the task.
+    """
+    usable = [place for place in places if not place.is_demo or model is None]
+    dit, root = _choose_dit(model, task, usable)
+    rest = [place for place in usable if place.is_demo == root.is_demo]
+    order = [root, *(place for place in rest if place != root)]
+    text_encoder = _named(TEXT_ENCODER, "text_encoder", order)[0]
+    _check_widths(dit, text_encoder)
+    return CheckpointSet(
+        dit=dit,
+        vae=_named(vae, "vae", order)[0],
+        text_encoder=text_encoder,
+        planner=_choose_planner(planner, order),
+        root=root.path,
+        is_demo=root.is_demo,
+    )
+
+
+def installed(places: Sequence[Place], kind: Kind) -> list[Folder]:
+    """The complete folders of one kind in all places, the first place winning for each name;
+    published ones in catalog order, then others by name."""
+    found: dict[str, Folder] = {}
+    for name in _known_names(places, kind):
+        for path, revision in _candidates(name, places):
+            if name not in found and not lacking(path, kind):
+                found[name] = open_folder(name, kind, path, revision)
+    return list(found.values())
+
+
+def _choose_dit(model: str | None, task: str, places: Sequence[Place]) -> tuple[Folder, Place]:
+    if model is not None:
+        folder, place = _named(model, "dit", places)
+        if task not in folder.tasks:
+            raise CheckpointError(
+                f"the model {folder.name} cannot do {task}; it can do {', '.join(folder.tasks)}",
+                f"choose a base model: {', '.join(_able(task))}",
+                code="task_unsupported",
+            )
+        return folder, place
+    for name in _known_names(places, "dit"):
+        for place in places:
+            for path, revision in place.candidates(name):
+                if lacking(path, "dit"):
+                    continue
+                folder = open_folder(name, "dit", path, revision)
+                if task in folder.tasks:
+                    return folder, place
+    raise _no_dit(task, places)
+
+
+def _choose_planner(planner: str | None, places: Sequence[Place]) -> Folder | None:
+    if planner is not None:
+        return _named(planner, "planner", places)[0]
+    for place in places:
+        for folder in installed([place], "planner"):
+            return folder
+    return None
+
+
+def _check_widths(dit: Folder, text_encoder: Folder) -> None:
+    """Parts from different roots may not belong together."""
+    wanted, given = dit.config.get("text_hidden_dim"), text_encoder.config.get("hidden_size")
+    if wanted != given:
+        raise CheckpointError(
+            f"{dit.path} takes a text encoder of width {wanted}, and {text_encoder.path} has {given}",
+            "keep the folders of one set together in one checkpoints folder",
+        )
+
+
+def _named(name: str, kind: Kind, places: Sequence[Place]) -> tuple[Folder, Place]:
+    """The folder `name`, a name or a path; an incomplete one only counts when there is no other."""
+    if _is_path(name):
+        path = Path(name).expanduser().absolute()
+        if not path.is_dir():
+            raise CheckpointMissing(f"the checkpoint folder {path} does not exist", _HINT)
+        return open_folder(path.name, kind, path), Place(path.parent, "the named model's folder")
+    incomplete: list[tuple[Path, str | None]] = []
+    for place in places:
+        for path, revision in place.candidates(name):
+            if not lacking(path, kind):
+                return open_folder(name, kind, path, revision), place
+            incomplete.append((path, revision))
+    for path, revision in incomplete:
+        open_folder(name, kind, path, revision)  # raises, naming each missing file
+    raise _absent(name, kind, places)
+
+
+def _candidates(name: str, places: Sequence[Place]) -> Iterator[tuple[Path, str | None]]:
+    for place in places:
+        yield from place.candidates(name)
+
+
+def _known_names(places: Sequence[Place], kind: Kind) -> list[str]:
+    """Names worth trying: the catalog's, then those of other `acestep-v15-*` folders."""
+    known = list(names(kind))
+    if kind != "dit":
+        return known
+    present = {name for place in places for name in place.names()}
+    others = sorted(name for name in present if name.startswith(DIT_PREFIX) and name not in BY_NAME)
+    return known + others
+
+
+def _is_path(name: str) -> bool:
+    separators = ("/", os.sep, os.altsep or "/")
+    return name in (".", "..") or name.startswith("~") or any(mark in name for mark in separators)
+
+
+def _able(task: str) -> list[str]:
+    return [entry.name for entry in BY_NAME.values() if task in entry.tasks]
+
+
+def _no_dit(task: str, places: Sequence[Place]) -> CheckpointError:
+    """Why no DiT was found without a name: none, none complete, or none that can do the task."""
+    complete = installed(places, "dit")
+    if complete:
+        have = ", ".join(folder.name for folder in complete)
+        return CheckpointMissing(
+            f"no installed model can do {task}; installed: {have}",
+            f"fetch one that can: acestep models pull {(_able(task) or [DEFAULT_DIT])[0]}",
+        )
+    for name in _known_names(places, "dit"):
+        for path, _ in _candidates(name, places):
+            return CheckpointError(
+                f"the checkpoint {path} is incomplete: it lacks {', '.join(lacking(path, 'dit'))}",
+                f"fetch it again: acestep models pull {name}",
+                code="checkpoint_incomplete",
+            )
+    return CheckpointMissing(f"no checkpoint found in {_looked_at(places)}", _HINT)
+
+
+def _absent(name: str, kind: Kind, places: Sequence[Place]) -> CheckpointMissing:
+    have = [folder.name for folder in installed(places, kind)]
+    if kind in ("vae", "text_encoder"):
+        return CheckpointMissing(
+            f"the checkpoint {name} was not found in {_looked_at(places)}", _HINT
+        )
+    close = difflib.get_close_matches(name, [*have, *names(kind)], n=1)
+    listed = ", ".join(have) if have else "none"
+    near = f"; did you mean {close[0]}?" if close else ""
+    hint = f"fetch it: acestep models pull {name}" if name in BY_NAME else _HINT
+    noun = "model" if kind == "dit" else "planner"
+    return CheckpointMissing(
+        f"the {noun} {name} is not installed (installed: {listed}){near}", hint
+    )
+
+
+def _looked_at(places: Sequence[Place]) -> str:
+    return ", ".join(f"{place.path} ({place.origin})" for place in places if not place.is_demo)
