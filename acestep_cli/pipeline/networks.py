@@ -1,0 +1,155 @@
+"""The networks of one checkpoint set, each loaded when its stage asks and gone when the stage ends.
+
+Every method returns a fresh module; who calls it drops it. So at most one stage's weights are
+resident, and on the CPU they are mapped files until something needs a copy.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from acestep_cli.errors import CheckpointError
+from acestep_cli.hardware.policy import Policy
+from acestep_cli.models.acestep import AceStepModel
+from acestep_cli.models.config import AceStepConfig
+from acestep_cli.models.dit import DiT
+from acestep_cli.models.encoders import ConditionEncoder
+from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
+from acestep_cli.models.vae import Vae, VaeConfig
+from acestep_cli.weights.index import TensorIndex, check_names, read_index
+from acestep_cli.weights.load import load_silence_latent, load_weights
+from acestep_cli.weights.locate import CheckpointSet
+from acestep_cli.weights.tokenizer import Tokenizer
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Networks:
+    """The networks of `checkpoints`, in the dtypes and on the device of `policy`.
+
+    Making one reads every header and compares all names, so that an unfit folder is known before any
+    work is done.
+    """
+
+    def __init__(self, checkpoints: CheckpointSet, policy: Policy) -> None:
+        self.checkpoints, self.policy = checkpoints, policy
+        self.device = torch.device(policy.device.torch_name)
+        self.dit_folder = checkpoints.dit.path
+        self.config = _parse(self.dit_folder, AceStepConfig.from_json)
+        self.vae_config = _parse(checkpoints.vae.path, VaeConfig.from_json)
+        self.text_config = _parse(checkpoints.text_encoder.path, Qwen3Config.from_json)
+        self._dit_index = read_index(self.dit_folder)
+        self._text_index = read_index(checkpoints.text_encoder.path)
+        self._vae_index = read_index(checkpoints.vae.path)
+        with torch.device("meta"):
+            whole = AceStepModel(self.config)
+        check_names(self._dit_index, whole.state_dict())
+        if self.text_config.block.hidden != self.config.text_hidden:
+            raise CheckpointError(
+                f"{checkpoints.text_encoder.path} gives {self.text_config.block.hidden} channels "
+                f"and {self.dit_folder} expects {self.config.text_hidden}",
+                "fetch both from the same release",
+            )
+
+    @property
+    def indexes(self) -> tuple[TensorIndex, ...]:
+        """Headers of the folders, in the order their weights are needed."""
+        return (self._text_index, self._dit_index, self._vae_index)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The text encoder's tokenizer."""
+        return Tokenizer(self.checkpoints.text_encoder.path)
+
+    @cached_property
+    def silence(self) -> Tensor:
+        """The silence latent [1, n, 64], float32, on the device."""
+        return load_silence_latent(self.dit_folder / "silence_latent.pt").to(self.device)
+
+    def text_encoder(self) -> Qwen3Model:
+        """The text encoder; names with and without `model.` in front are read."""
+        with torch.device("meta"):
+            module = Qwen3Model(self.text_config)
+        self._load(module, self._text_index, rename=_bare_qwen3)
+        return module
+
+    def condition_encoder(self) -> ConditionEncoder:
+        """Lyric and timbre encoders and the text projector."""
+        with torch.device("meta"):
+            module = ConditionEncoder(self.config)
+        self._load(module, self._dit_index, prefix="encoder.")
+        return module
+
+    def null_condition(self) -> Tensor:
+        """What stands for "no words" in guidance: [1, 1, E]."""
+        with torch.device("meta"):
+            module = _NullCondition(self.config.encoder.hidden)
+        self._load(module, self._dit_index, rename=_only_null_condition)
+        return module.null_condition_emb
+
+    def dit(self) -> DiT:
+        """The diffusion transformer."""
+        with torch.device("meta"):
+            module = DiT(self.config)
+        self._load(module, self._dit_index, prefix="decoder.")
+        return module
+
+    def vae(self) -> Vae:
+        """The autoencoder, weight norm folded."""
+        with torch.device("meta"):
+            module = Vae(self.vae_config)
+        load_weights(
+            module,
+            self._vae_index,
+            dtype=torch.float32,
+            device=self.device,
+            rename=published_name,
+        )
+        return module.fold(self.vae_dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The run's dtype for all transformers."""
+        return getattr(torch, self.policy.dtype)
+
+    @property
+    def vae_dtype(self) -> torch.dtype:
+        """The VAE's dtype."""
+        return getattr(torch, self.policy.vae_dtype)
+
+    def _load(self, module: nn.Module, index: TensorIndex, **options: Any) -> None:
+        load_weights(module, index, dtype=self.dtype, device=self.device, **options)
+        module.eval()
+
+
+class _NullCondition(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.null_condition_emb = nn.Parameter(torch.empty(1, 1, width))
+
+
+def _parse(folder: Path, parse: Any) -> Any:
+    path = folder / "config.json"
+    try:
+        return parse(json.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read {path}: {error.strerror}", "fetch the checkpoint again"
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}", "fetch the checkpoint again") from error
+
+
+def _bare_qwen3(name: str) -> str | None:
+    """Names of the transformer alone: a language-model head has no part in encoding text."""
+    return None if name == "lm_head.weight" else name.removeprefix("model.")
+
+
+def _only_null_condition(name: str) -> str | None:
+    return name if name == "null_condition_emb" else None
