@@ -1,0 +1,1 @@
+"""The stages of a song: plan, condition, sample, decode."""

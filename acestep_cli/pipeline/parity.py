@@ -1,0 +1,55 @@
+"""The switches that make a stage do what the original code does where we do something else.
+
+Every default is our own behaviour; only `tests/parity` sets a switch. Draws that the original takes
+from an unseeded generator are no switches: they are handed to the stage as data (given noise, given
+crops).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """One field for each row of the design's table of quirks that has a parity switch.
+
+    posterior_sample: VAE encoding draws from the posterior instead of taking its mean.
+    linear_sde_times: SDE of the base family renoises to 1 - (i+1)/n, whatever the schedule says.
+    cover_steps_before_override: the plain base model counts the steps of `audio_cover_strength`
+        before a custom schedule replaces the number of steps.
+    mask_all_ones: `chunk_mask_mode=auto` gives a mask of ones, for a repainted region too.
+    wavelet_by_default: the wavelet correction is on unless switched off.
+    turbo_step_limit: most steps of a turbo checkpoint (the original's handler: 8).
+    unplanned_duration: without a known duration the prompt says 30 seconds and 120 s are made.
+    untrimmed: at least 128 frames (5.12 s) are made and nothing is cut.
+    single_seed: one seed for a batch reaches item 0 only.
+    regions_in_lego: step injection, blend and splice act on lego too.
+    cover_strength_everywhere: `audio_cover_strength` below 1 acts on every task.
+    cropped_prompts: the non-cover prompt is cropped to the cover prompt's length.
+    rounded_tables: RoPE tables, FSQ tables, schedule and times are rounded to the run's dtype.
+    padded_batch: items of different length run as one padded batch whose padding is attended.
+    shared_plan: one plan serves the whole batch.
+    prompts_as_typed: key, tempo, meter and special tokens go into prompts as typed, and long captions
+        push the metadata out of the token limit.
+    upstream_grammar: parsed values keep YAML quotes, the traps of the field order stay, and a
+        detected language never arrives.
+    """
+
+    posterior_sample: bool = False
+    linear_sde_times: bool = False
+    cover_steps_before_override: bool = False
+    mask_all_ones: bool = False
+    wavelet_by_default: bool = False
+    turbo_step_limit: int = 20
+    unplanned_duration: bool = False
+    untrimmed: bool = False
+    single_seed: bool = False
+    regions_in_lego: bool = False
+    cover_strength_everywhere: bool = False
+    cropped_prompts: bool = False
+    rounded_tables: bool = False
+    padded_batch: bool = False
+    shared_plan: bool = False
+    prompts_as_typed: bool = False
+    upstream_grammar: bool = False
