@@ -13,6 +13,8 @@ from pathlib import Path
 from acestep_cli.errors import OutputError
 
 _PART_SUFFIX = ".part"
+# No blocks left, or none left for this user (Windows has no quota error).
+_FULL = frozenset((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)))
 
 
 def part_path(target: Path) -> Path:
@@ -79,7 +81,7 @@ def create_exclusively(target: Path, data: bytes) -> bool:
 def ensure_writable_folder(folder: Path, needed_bytes: int = 0) -> None:
     """Create `folder` if need be and prove that files can be made there and `needed_bytes` fit."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder)
         probe = folder / f".probe.{secrets.token_hex(4)}{_PART_SUFFIX}"
         probe.write_bytes(b"")
         probe.unlink()
@@ -96,9 +98,9 @@ def ensure_writable_folder(folder: Path, needed_bytes: int = 0) -> None:
 
 def write_error(error: OSError, target: Path) -> OutputError:
     """The OutputError that tells a person what `error` means for `target`."""
-    if error.errno == errno.ENOSPC:
+    if error.errno in _FULL:
         return OutputError(
-            f"the disk of {target.parent} is full",
+            f"the disk of {target} is full",
             "free some space or choose another folder with --output-dir",
             code="disk_full",
         )
@@ -125,10 +127,17 @@ def _rename_exclusively(temporary: Path, target: Path) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in _FULL:
             raise
     lock = target.with_name(f".{target.name}.lock")
-    descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    try:
+        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError as error:
+        if target.exists():
+            raise
+        raise OSError(
+            errno.EBUSY, f"another run is writing it (else delete {lock})", str(target)
+        ) from error
     try:
         if target.exists():
             raise FileExistsError(errno.EEXIST, "File exists", str(target))
@@ -137,6 +146,13 @@ def _rename_exclusively(temporary: Path, target: Path) -> None:
         os.close(descriptor)
         with suppress(OSError):
             lock.unlink()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", str(folder)) from error
 
 
 def _escape(name: str) -> str:

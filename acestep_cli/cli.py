@@ -1,0 +1,189 @@
+"""The program `acestep`: its table of commands, and `main`, where all errors end.
+
+Commands are imported when they are called; `--help` reads the table alone. Only this file catches
+errors and exits.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import itertools
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from typing import Any, NoReturn
+
+import click
+from click.shell_completion import CompletionItem, shell_complete
+
+from acestep_cli import __version__
+from acestep_cli.errors import (
+    AceStepError,
+    Cancelled,
+    ExitCode,
+    OutOfMemory,
+    OutputError,
+    UsageError,
+)
+from acestep_cli.term.output import Output, Result
+from acestep_cli.term.signals import StopSignals
+from acestep_cli.term.streams import guarded_stdout, write_talk
+from acestep_cli.term.words import complaint
+
+# Short help without commas: the completion script of fish splits there.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "generate": ("acestep_cli.commands.generate", "Make a song from words"),
+}
+
+HELP = """Run the ACE-Step 1.5 music model on your own machine.
+
+\b
+Examples:
+  acestep generate "upbeat indie rock, bright guitars" --duration 30 --seed 7
+  acestep generate --help
+"""
+
+
+_COMPLETION_VARIABLE = "_ACESTEP_COMPLETE"
+
+
+class Commands(click.Group):
+    """The group of all verbs, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of `cmd_name`; None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` name; UsageError with the nearest name for an unknown one."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see `acestep --help`"
+            raise UsageError(f"there is no command {name!r}", hint)
+        found = super().resolve_command(ctx, args)
+        output = ctx.find_object(Output)
+        if output is not None and found[0] is not None:
+            output.verbs = (*output.verbs, found[0])
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names from the table."""
+        found = [
+            CompletionItem(name, help=words)
+            for name, (_, words) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the program and exit; with `argv` given, leave the process as it was before raising."""
+    arguments = tuple(sys.argv[1:] if argv is None else argv)
+    stop = StopSignals()
+    try:
+        with stop.installed(), guarded_stdout(restore=argv is not None) as answer:
+            status = _run(Output(answer, arguments, stop))
+    except BrokenPipeError:
+        status = ExitCode.PIPE
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        lost = OutputError(f"cannot write the answer to stdout: {reason}")
+        write_talk(complaint(lost, colour=False))
+        status = lost.exit_code
+    if stop.at_once:
+        # Threads that are still computing would otherwise be waited for.
+        os._exit(status)
+    sys.exit(int(status))
+
+
+def _run(output: Output) -> int:
+    """Run the command of `output` and emit its result; the process status.
+
+    Raises OSError when stdout cannot take the answer.
+    """
+    # Until the arguments are parsed, this is all that can be known of the two switches.
+    switches = list(itertools.takewhile(lambda word: word != "--", output.arguments))
+    output.json, output.debug = "--json" in switches, "--debug" in switches
+    try:
+        returned = _dispatch(output)
+    except BrokenPipeError:
+        raise
+    except click.exceptions.NoArgsIsHelpError as error:
+        write_talk(error.format_message() + "\n")
+        return ExitCode.USAGE
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except (Exception, KeyboardInterrupt) as error:
+        returned = Result(error=_told(error))
+    if not isinstance(returned, Result):
+        return int(returned or ExitCode.OK)
+    output.emit(returned)
+    return returned.status()
+
+
+def _dispatch(output: Output) -> Any:
+    from acestep_cli.commands.verb import switches
+
+    version = click.version_option(__version__, prog_name="acestep", message="%(prog)s %(version)s")
+    group = Commands(
+        help=HELP,
+        params=switches(),
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    group = version(group)
+    # Help, version and completions are printed while arguments are parsed: they are answers.
+    with redirect_stdout(output.answer):
+        if instruction := os.environ.get(_COMPLETION_VARIABLE):
+            return shell_complete(group, {}, "acestep", _COMPLETION_VARIABLE, instruction)
+        with group.make_context("acestep", list(output.arguments), obj=output) as context:
+            return group.invoke(context)
+
+
+def _told(error: BaseException) -> AceStepError:
+    """`error` as a sentence for people, with its trace kept for `--debug`."""
+    if isinstance(error, AceStepError):
+        return error
+    if isinstance(error, click.UsageError):
+        told: AceStepError = _usage_error(error)
+    elif isinstance(error, (KeyboardInterrupt, click.Abort)):
+        told = Cancelled()
+    elif isinstance(error, MemoryError):
+        told = OutOfMemory(
+            "there is not enough memory", "ask for a shorter song or a smaller batch"
+        )
+    else:
+        sentence = f"unexpected {type(error).__name__}"
+        if lines := str(error).strip().splitlines():
+            sentence += f": {lines[0]}"
+        told = AceStepError(sentence, "run it again with --debug to see where it comes from")
+    told.__cause__ = error
+    return told
+
+
+def _usage_error(error: click.UsageError) -> UsageError:
+    path = error.ctx.command_path if error.ctx is not None else "acestep"
+    help_hint = f"see `{path} --help`"
+    if isinstance(error, click.NoSuchOption):
+        near = error.possibilities or []
+        hint = f"did you mean {near[0]}?" if near else help_hint
+        return UsageError(f"there is no option {error.option_name}", hint)
+    return UsageError(error.format_message().rstrip("."), help_hint)

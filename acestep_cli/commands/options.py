@@ -1,0 +1,74 @@
+"""Options of a song, one for each row of the table of parameters.
+
+They convert nothing and have no defaults: what a value means is decided where all layers of
+settings meet, so that a flag, a file and a variable are read by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from acestep_cli.commands.verb import GroupedOption
+from acestep_cli.request import FIELDS, Field
+
+_METAVARS = {
+    "bitrate": "KBPS",
+    "bpm": "N",
+    "choice": "WORD",
+    "codes": "CODES",
+    "float": "X",
+    "int": "N",
+    "keyscale": "KEY",
+    "language": "CODE",
+    "path": "PATH",
+    "seconds": "SECONDS",
+    "seeds": "N,N,...",
+    "text": "TEXT",
+    "timesignature": "METER",
+    "timesteps": "T,T,...",
+    "tracks": "TRACK,...",
+}
+# More words than this would not fit the column of the help; the sentence beside them names them.
+_MOST_LISTED = 4
+
+
+def field_options(fields: Iterable[Field] = FIELDS) -> list[click.Parameter]:
+    """One option, under every spelling, for each of `fields` that can be asked for."""
+    return [_field_option(field) for field in fields if field.flags]
+
+
+def _field_option(field: Field) -> GroupedOption:
+    kind: dict[str, Any] = {"is_flag": True}
+    if field.kind != "bool":
+        value_type = click.Path(readable=False) if field.kind == "path" else str
+        kind = {"type": value_type, "metavar": _metavar(field)}
+    if field.choices:
+        kind["shell_complete"] = _completer(field)
+    return GroupedOption(
+        [field.name, *field.flags],
+        field.group,
+        aliases=field.alias_flags,
+        help=field.help,
+        hidden=field.hidden,
+        **kind,
+    )
+
+
+def _metavar(field: Field) -> str:
+    if field.kind == "choice" and len(field.choices) <= _MOST_LISTED:
+        return "|".join(map(str, field.choices))
+    return _METAVARS[field.kind]
+
+
+def _completer(field: Field) -> Callable[..., list[CompletionItem]]:
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        words = (str(choice) for choice in field.choices)
+        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+    return complete

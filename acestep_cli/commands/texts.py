@@ -1,0 +1,90 @@
+"""Texts that are given as `@file` or `-`: read with care, because a file can be anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from acestep_cli.errors import InputError, UsageError
+
+# Room for the longest texts the model can take, and for 600 s of codes in each of 8 songs.
+LIMIT_BYTES = 1 << 20
+
+
+def read_texts(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """`values` with `@file` and `-` under `names` replaced by what the file or stdin holds.
+
+    `@@text` means the text `@text`. UsageError when two values claim stdin; InputError for a source
+    that cannot be read, is empty, is over 1 MiB or is not text.
+    """
+    asked = [name for name in names if isinstance(values.get(name), str)]
+    claims = [name for name in asked if values[name] == "-"]
+    if len(claims) > 1:
+        raise UsageError(
+            f"{' and '.join(claims)} both ask for stdin, which can be read only once",
+            "give one of them as @FILE",
+        )
+    return {**values, **{name: _text(name, values[name]) for name in asked}}
+
+
+def _text(name: str, value: str) -> str:
+    if value == "-":
+        return _decode(_read_stdin(name), "stdin", name)
+    if value.startswith("@@"):
+        return value[1:]
+    if value.startswith("@"):
+        return _decode(_read_file(Path(value[1:]), name), value[1:], name)
+    return value
+
+
+def _read_stdin(name: str) -> bytes:
+    if sys.stdin is None:
+        raise InputError(f"{name} is to come from stdin, which is closed", "give it as @FILE")
+    try:
+        return _read(sys.stdin.buffer)
+    except OSError as error:
+        raise _unreadable("stdin", name, error) from error
+
+
+def _read_file(path: Path, name: str) -> bytes:
+    if not path.name:
+        raise InputError(
+            f"{name} is '@' without a file name", "write @FILE, or @@ for a text that starts with @"
+        )
+    try:
+        with path.open("rb") as file:
+            return _read(file)
+    except OSError as error:
+        raise _unreadable(str(path), name, error) from error
+
+
+def _read(file: BinaryIO) -> bytes:
+    return file.read(LIMIT_BYTES + 1)
+
+
+def _decode(data: bytes, source: str, name: str) -> str:
+    if len(data) > LIMIT_BYTES:
+        raise InputError(f"{source} is over {LIMIT_BYTES} bytes, too much for {name}", "shorten it")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{source} is not UTF-8 text (byte {error.start}), as {name} must be",
+            "save it as UTF-8",
+        ) from error
+    if "\0" in text:
+        raise InputError(
+            f"{source} holds zero bytes, so it is no text for {name}", "check the file"
+        )
+    if not text.strip():
+        raise InputError(f"{source} is empty, so there is no {name}", "write something into it")
+    return text.strip("\r\n")
+
+
+def _unreadable(source: str, name: str, error: OSError) -> InputError:
+    reason = error.strerror or type(error).__name__
+    return InputError(
+        f"cannot read {name} from {source}: {reason}", "check the name and its rights"
+    )

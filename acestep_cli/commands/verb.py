@@ -1,0 +1,108 @@
+"""What every verb shares: the switches of the output and help in groups."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import redirect_stdout
+from typing import Any
+
+import click
+
+from acestep_cli.errors import UsageError
+from acestep_cli.term.output import Output
+
+RUN = "Run"
+
+_SWITCHES = ("json", "quiet", "debug")
+_OFF = frozenset(("", "0", "false", "no", "off"))
+
+
+class GroupedOption(click.Option):
+    """An option under a heading of the help; `aliases` are accepted and not shown.
+
+    Without a value it is None, which means "not given".
+    """
+
+    def __init__(
+        self, declarations: Iterable[str], group: str, *, aliases: Iterable[str] = (), **rest: Any
+    ) -> None:
+        shown = list(declarations)
+        super().__init__([*shown, *aliases], default=None, **rest)
+        self.group = group
+        self._shown = {part.strip() for flag in shown for part in flag.split("/")}
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The spellings worth showing, and the help."""
+        brief = copy.copy(self)
+        brief.opts = [flag for flag in self.opts if flag in self._shown]
+        brief.secondary_opts = [flag for flag in self.secondary_opts if flag in self._shown]
+        return click.Option.get_help_record(brief, ctx)
+
+
+class Verb(click.Command):
+    """A command of acestep: `--json`, `--quiet` and `--debug` are added, options shown in groups.
+
+    Its callback takes the `Output` first, then its own parameters by name, and returns a `Result`.
+    """
+
+    def __init__(self, name: str, params: Iterable[click.Parameter], **rest: Any) -> None:
+        settings = {"token_normalize_func": _kebab_case, "allow_extra_args": True}
+        super().__init__(name, params=[*params, *switches()], context_settings=settings, **rest)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; whatever Python code prints meanwhile goes to stderr."""
+        output = ctx.find_object(Output)
+        assert output is not None
+        assert self.callback is not None
+        apply_switches(ctx, output)
+        if ctx.args:
+            raise UsageError(
+                f"{ctx.args[0]!r} is one argument too many", "put quotes around a text with blanks"
+            )
+        values = {key: value for key, value in ctx.params.items() if key not in _SWITCHES}
+        with redirect_stdout(sys.stderr):
+            return self.callback(output, **values)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under the headings in which they were declared."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                sections.setdefault(getattr(param, "group", RUN), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def switches() -> list[click.Parameter]:
+    """The switches of the output, which stand before a verb or after it."""
+    return [
+        GroupedOption(["--json"], RUN, is_flag=True, help="write one JSON object to stdout"),
+        GroupedOption(
+            ["-q", "--quiet"], RUN, is_flag=True, help="say nothing but errors and the answer"
+        ),
+        GroupedOption(["--debug"], RUN, is_flag=True, help="show where an error comes from"),
+    ]
+
+
+def apply_switches(ctx: click.Context, output: Output) -> None:
+    """Set the switches of `output` from the command of `ctx` and the ones above it."""
+    levels: list[click.Context] = []
+    level: click.Context | None = ctx
+    while level is not None:
+        levels.append(level)
+        level = level.parent
+    output.json = any(level.params.get("json") for level in levels)
+    output.quiet = any(level.params.get("quiet") for level in levels)
+    wanted = os.environ.get("ACESTEP_DEBUG", "").strip().lower() not in _OFF
+    output.debug = wanted or any(level.params.get("debug") for level in levels)
+
+
+def _kebab_case(name: str) -> str:
+    # `--key_scale` and `--keyScale` are `--key-scale`; the case of a single letter means something.
+    words = "".join(f"-{char.lower()}" if char.isupper() else char for char in name)
+    return name if len(name) == 1 else words.replace("_", "-").strip("-")

@@ -1,0 +1,1 @@
+"""The two streams: the answer on stdout, the talk on stderr."""

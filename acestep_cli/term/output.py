@@ -1,0 +1,108 @@
+"""The result of a command, said once: paths for people and pipes, one object with `--json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from acestep_cli.errors import AceStepError, ExitCode
+from acestep_cli.events import Observer, Warned, silent
+from acestep_cli.term import streams, words
+from acestep_cli.term.lines import LineVoice
+from acestep_cli.term.progress import BarVoice
+from acestep_cli.term.signals import StopSignals
+
+SCHEMA = "acestep.result/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command has to show: `data` for `--json`, `lines` for stdout, `error` where it failed.
+
+    `exit_code` follows `error` unless given.
+    """
+
+    data: Any = None
+    lines: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+    error: AceStepError | None = None
+    exit_code: ExitCode = ExitCode.OK
+
+    def status(self) -> ExitCode:
+        """The process status of this result."""
+        if self.exit_code is ExitCode.OK and self.error is not None:
+            return self.error.exit_code
+        return self.exit_code
+
+
+@dataclass(slots=True)
+class Output:
+    """The two streams of one process and the switches that every command shares."""
+
+    answer: TextIO
+    arguments: tuple[str, ...] = ()
+    stop: StopSignals = field(default_factory=StopSignals)
+    json: bool = False
+    quiet: bool = False
+    debug: bool = False
+    verbs: tuple[str, ...] = ()
+
+    def say(self, line: str) -> None:
+        """Tell a person one line on stderr; `--quiet` keeps it back."""
+        if not self.quiet:
+            streams.write_talk(line + "\n")
+
+    @contextmanager
+    def voice(self) -> Iterator[Observer]:
+        """An observer that shows a run: a live display on a terminal, else lines, or nothing."""
+        colour = streams.wants_colour(sys.stderr, os.environ)
+        if self.quiet:
+            yield silent
+        elif streams.wants_animation(sys.stderr, os.environ):
+            bars = BarVoice(colour=colour)
+            try:
+                yield bars
+            finally:
+                bars.close()
+        else:
+            yield LineVoice(streams.write_talk, colour=colour)
+
+    def emit(self, result: Result) -> None:
+        """Write the answer to stdout and the error to stderr; OSError when stdout is lost."""
+        if result.error is not None:
+            self._complain(result.error)
+        if self.json:
+            self.answer.write(_as_line(self._envelope(result)))
+        else:
+            self.answer.writelines(line + "\n" for line in result.lines)
+        self.answer.flush()
+
+    def _envelope(self, result: Result) -> dict[str, Any]:
+        status = result.status()
+        return {
+            "schema": SCHEMA,
+            "command": list(self.verbs),
+            "ok": status is ExitCode.OK,
+            "exit_code": int(status),
+            "data": result.data,
+            "warnings": [{"code": w.code, "message": w.message} for w in result.warnings],
+            "error": result.error.as_dict() if result.error is not None else None,
+        }
+
+    def _complain(self, error: AceStepError) -> None:
+        if self.debug:
+            trace = "".join(traceback.format_exception(error))
+            streams.write_talk(trace)
+        colour = streams.wants_colour(sys.stderr, os.environ)
+        streams.write_talk(words.complaint(error, colour=colour))
+
+
+def _as_line(envelope: dict[str, Any]) -> str:
+    # ASCII, so that no encoding of stdout can spoil it.
+    return json.dumps(envelope, allow_nan=False) + "\n"

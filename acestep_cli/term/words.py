@@ -1,0 +1,58 @@
+"""Words for what happens in a run: durations, counts and one line an event."""
+
+from __future__ import annotations
+
+from acestep_cli.errors import AceStepError
+from acestep_cli.events import Adjusted, Event, Noted, Warned
+
+_RED, _YELLOW, _CYAN, _OFF = "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
+
+
+def clock(seconds: float) -> str:
+    """`seconds` as people read them: `0.4 s`, `12 s`, `3:05`, `1:02:03`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def count(done: float, total: float | None, unit: str) -> str:
+    """`3/8 steps`, or `3 steps` where the total is unknown; empty where nothing is counted."""
+    if not unit and total is None:
+        return ""
+    share = f"{done:.0f}/{total:.0f}" if total is not None else f"{done:.0f}"
+    return f"{share} {unit}".rstrip()
+
+
+def stage_name(stage: str, item: int | None) -> str:
+    """`compose`, or `compose 2` for the second item of a batch."""
+    return stage if item is None else f"{stage} {item + 1}"
+
+
+def remark(event: Event, *, colour: bool) -> str:
+    """The line for an event that is a sentence; empty for all others."""
+    if isinstance(event, Noted):
+        return f"{paint('note:', _CYAN, colour)} {event.message}"
+    if isinstance(event, Warned):
+        return f"{paint('warning:', _YELLOW, colour)} {event.message}"
+    if isinstance(event, Adjusted):
+        change = f"{event.what} {event.before} -> {event.after}: {event.reason}"
+        return f"{paint('adjusted:', _YELLOW, colour)} {change}"
+    return ""
+
+
+def complaint(error: AceStepError, *, colour: bool) -> str:
+    """The lines that tell a person of `error`: what is wrong, then what to do about it."""
+    lines = f"{paint('error:', _RED, colour)} {error.message}\n"
+    if error.hint:
+        lines += f"{paint('hint:', _CYAN, colour)} {error.hint}\n"
+    return lines
+
+
+def paint(text: str, code: str, colour: bool) -> str:
+    """`text` in the colour `code`, or as it is."""
+    return f"{code}{text}{_OFF}" if colour else text
