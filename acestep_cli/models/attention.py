@@ -53,9 +53,11 @@ def masked_attention(
         seen = seen & band_mask(length, window, query.device)
     if key_mask is not None:
         seen = seen & key_mask[:, None, None, :]
-    # A row that sees nothing (padding) must still be finite: it attends everywhere, unused.
-    seen = seen | ~seen.any(-1, keepdim=True)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, enable_gqa=True)
+    # The lowest number instead of -inf: a row that sees nothing (padding) attends evenly everywhere.
+    # The original does so, and its decoder reads those rows when a padded batch is compared.
+    bias = torch.zeros_like(seen, dtype=query.dtype)
+    bias = bias.masked_fill(~seen, torch.finfo(query.dtype).min)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, enable_gqa=True)
 
 
 def banded_attention(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
