@@ -65,8 +65,8 @@ def flow_edit(
 ) -> Tensor:
     """Edited latents [B, T, 64] float32 on the device of `dit`.
 
-    schedule: from `flow_edit_schedule`, for turbo too. noise_source: one draw for every average of a
-    step, and one where the plain steps begin. The rest as in `sample`.
+    schedule: from `flow_edit_schedule`, for turbo too. noise_source: `n_avg` draws a step, and one
+    where the plain steps begin. The rest as in `sample`.
     """
     source = inputs.source.to(dit.scale_shift_table.device, torch.float32)
     network = VelocityField(dit, schedule, cancelled=cancelled, on_call=on_call)
@@ -97,8 +97,8 @@ def flow_edit(
 class _Branch:
     """One of the two trajectories, with its momentum and previous velocity.
 
-    `look` takes in a draw, `velocity` ends the step: momentum and average move once a step, whatever
-    the number of draws.
+    `look` takes in a draw, `velocity` ends the step: momentum and average move once a step,
+    whatever the number of draws.
     """
 
     def __init__(

@@ -30,8 +30,8 @@ class Parity:
     rounded_tables: RoPE tables, FSQ tables, schedule and times are rounded to the run's dtype.
     padded_batch: items of different length run as one padded batch whose padding is attended.
     shared_plan: one plan serves the whole batch.
-    prompts_as_typed: key, tempo, meter and special tokens go into prompts as typed, and long captions
-        push the metadata out of the token limit.
+    prompts_as_typed: key, tempo, meter and special tokens go into prompts as typed, and long
+        captions push the metadata out of the token limit.
     upstream_grammar: parsed values keep YAML quotes, the traps of the field order stay, and a
         detected language never arrives.
     """

@@ -197,8 +197,8 @@ class _Run:
         return projected_guidance(conditional, self.momentum.advance(conditional - null), scale)
 
     def _corrector_velocity(self, latents: Tensor, index: int) -> Tensor:
-        """The second velocity of a Heun step. Plain guidance stands in for APG, whose momentum moves
-        once a step, and for ADG at time 0, where it is not defined."""
+        """The second velocity of a Heun step. Plain guidance stands in for APG, whose momentum
+        moves once a step, and for ADG at time 0, where it is not defined."""
         if not self._acts(index):
             return self.network.conditional(latents, self.prepared, index)
         conditional, null = self.network.pair(latents, self.prepared, index)
@@ -239,7 +239,7 @@ def clamp_norm(velocity: Tensor, latents: Tensor, threshold: float) -> Tensor:
 
 
 def moving_average(velocity: Tensor, previous: Tensor | None, factor: float) -> Tensor:
-    """(1 - factor) * velocity + factor * previous; the velocity alone where there is none before."""
+    """(1 - factor) * velocity + factor * previous; the velocity alone without a previous one."""
     if previous is None or factor <= 0:
         return velocity
     return (1 - factor) * velocity + factor * previous

@@ -1,7 +1,7 @@
 """The DiT as the samplers see it: a velocity for latents, a condition and a time of the schedule.
 
-What does not change from step to step is computed once: modulation for the schedule, cross-attention
-keys and values for a condition. Guidance runs as one batch, [conditions; null conditions].
+What does not change from step to step is computed once: modulation for the schedule, keys and values
+of cross-attention for a condition. Guidance runs as one batch, [conditions; null conditions].
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A condition ready for the DiT: context and cross-attention cache, for B items, or for 2B where
-    guidance needs the null condition too."""
+    """A condition ready for the DiT: context and cross-attention cache, for B items, or for 2B
+    where guidance needs the null condition too."""
 
     context: Tensor
     cross: CrossCache

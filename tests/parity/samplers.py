@@ -253,7 +253,8 @@ def _through_codes(model: AceStepModel, latents: Tensor, silence: Tensor) -> Ten
 
 
 def _masked(source: Tensor, mask: Tensor) -> Tensor:
-    return torch.cat([source, mask.float()], dim=-1)
+    context: Tensor = torch.cat([source, mask.float()], dim=-1)
+    return context
 
 
 def _given(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
