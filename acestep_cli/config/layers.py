@@ -1,0 +1,143 @@
+"""Defaults, files, preset, environment, plan and flags, laid over one another key by key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from acestep_cli.config import paths, schema, sources
+from acestep_cli.config.schema import Settings
+from acestep_cli.config.sources import Layer
+from acestep_cli.errors import UsageError
+from acestep_cli.request import BY_NAME, SongRequest, near_miss, validate
+from acestep_cli.request.problems import error_of, shown
+from acestep_cli.request.values import complete
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a run is asked to do, and where each value came from.
+
+    `origins` maps every key (parameters by their bare name) to default, file, preset, env, plan or
+    flag; `where` names the file, variable or preset behind each key that is no default. `ignored`
+    lists given parameters without effect; `warnings` are (code, message) pairs.
+    """
+
+    request: SongRequest
+    settings: Settings
+    origins: Mapping[str, str]
+    ignored: tuple[str, ...]
+    warnings: tuple[tuple[str, str], ...]
+    where: Mapping[str, str]
+
+    def given(self, name: str) -> bool:
+        """Whether anything but the defaults gave `name` its value."""
+        return self.origins[name] != "default"
+
+
+def resolve(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    config_file: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    preset: str | None = None,
+    plan: Mapping[str, Any] | None = None,
+) -> Resolved:
+    """Lay all sources over one another and check the whole.
+
+    `flags` and `plan` hold raw values under any spelling, None for what was not typed. Order, the
+    later winning: defaults, user file, nearest `acestep.toml`, `config_file`, `preset`,
+    environment, plan, flags. SettingsError, UsageError and InputError name the first problem and list all.
+    """
+    environ = os.environ if environ is None else environ
+    layers = _read_files(config_file, environ, cwd)
+    if preset is not None:
+        layers.append(_find_preset(preset, layers))
+    layers.append(sources.read_environment(environ))
+    for origin, raw in (("plan", plan), ("flag", flags)):
+        layer, problems = sources.read_given(origin, raw or {})
+        if problems:
+            raise error_of(problems)
+        layers.append(layer)
+    return _combine(layers)
+
+
+def find_presets(
+    *,
+    config_file: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> dict[str, dict[str, Any]]:
+    """All presets of the settings files by name: typed values by canonical name."""
+    layers = _read_files(config_file, os.environ if environ is None else environ, cwd)
+    return {name: found.values for layer in layers for name, found in layer.presets.items()}
+
+
+def _read_files(
+    config_file: str | os.PathLike[str] | None, environ: Mapping[str, str], cwd: Path | None
+) -> list[Layer]:
+    layers = []
+    user = paths.user_config_file(environ)
+    if os.path.lexists(user):
+        layers.append(sources.read_file(user, relative_to_file=False))
+    project = paths.project_file(cwd or paths.current_folder())
+    if project is not None:
+        layers.append(sources.read_file(project, relative_to_file=True))
+    if config_file is not None:
+        layers.append(sources.read_file(Path(config_file), relative_to_file=True))
+    return layers
+
+
+def _find_preset(name: str, layers: Iterable[Layer]) -> Layer:
+    presets = {known: found for layer in layers for known, found in layer.presets.items()}
+    if name in presets:
+        return presets[name]
+    close = near_miss(name, tuple(presets)) if presets else ""
+    known = f"choose one of {', '.join(presets)}" if presets else f"add [presets.{name}] to a file"
+    raise UsageError(
+        f"there is no preset {shown(name)}", f"did you mean {close}?" if close else known
+    )
+
+
+def _combine(layers: Iterable[Layer]) -> Resolved:
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys((*schema.SETTINGS_BY_NAME, *BY_NAME), "default")
+    where: dict[str, str] = {}
+    for layer in layers:
+        values.update(layer.values)
+        origins.update(dict.fromkeys(layer.values, layer.origin))
+        where.update(layer.where)
+    if "output_dir" in values:
+        values["save_dir"] = values["output_dir"]
+        origins["save_dir"], where["save_dir"] = origins["output_dir"], where["output_dir"]
+    completed = complete({name: value for name, value in values.items() if name in BY_NAME})
+    for name, cause in completed.implied.items():
+        origins[name], where[name] = origins[cause], where[cause]
+    request = SongRequest(**completed.values)
+    return Resolved(
+        request,
+        _settings(values),
+        origins,
+        tuple(name for name in where if _is_ignored(name)),
+        tuple(validate(request)),
+        where,
+    )
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    given = {field.name: values[field.name] for field in fields(Settings) if field.name in values}
+    for name in ("checkpoints", "output_dir"):
+        if given.get(name):
+            given[name] = paths.expand(given[name])
+        else:
+            given.pop(name, None)
+    return Settings(**given)
+
+
+def _is_ignored(name: str) -> bool:
+    field = schema.SETTINGS_BY_NAME.get(name) or BY_NAME.get(name)
+    return field is not None and bool(field.ignored)

@@ -1,0 +1,150 @@
+"""Every key that settings may hold: the run's own settings beside all parameters of a song.
+
+Keys of songs are `generation.NAME` (or the bare name), the run's settings stand at the top level.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acestep_cli.request import FIELDS, Field, find, near_miss
+from acestep_cli.request.field import squeeze
+from acestep_cli.request.problems import BadValue, Problem, shown
+from acestep_cli.request.validate import check
+from acestep_cli.request.values import read_value
+
+GENERATION = "generation"
+PRESETS = "presets"
+SECRETS = frozenset(("api_key",))
+
+_RUN = "Run"
+_SERVER = "Server"
+_OTHER = "it belongs to other programs"
+
+SETTINGS: tuple[Field, ...] = (
+    Field(
+        "checkpoints", "path", "folder that holds the checkpoint folders", _RUN,
+        aliases=("checkpoints_dir", "checkpoint_dir"),
+    ),
+    Field(
+        "output_dir", "path", "folder of songs and records", _RUN, default="acestep_output",
+        aliases=("save_dir",),
+    ),
+    Field("device", "text", "auto or cpu or cuda or cuda:N or mps", _RUN, default="auto"),
+    Field(
+        "dtype", "choice", "auto or float32 or bfloat16 or float16", _RUN, default="auto",
+        choices=("auto", "float32", "bfloat16", "float16"),
+    ),
+    Field(
+        "offload_to_cpu", "bool", "keep only the stage that runs on the device", _RUN,
+        aliases=("offload",), spellings=("--offload/--no-offload",),
+    ),
+    Field("threads", "int", "CPU threads; 1 to 1024", _RUN, minimum=1, maximum=1024),
+    Field("api_url", "text", "address of the server", _SERVER, default="http://127.0.0.1:8001"),
+    Field("api_key", "text", "key of the server; kept secret", _SERVER, default=""),
+    Field(
+        "api_mode", "choice", "native or completion", _SERVER, default="native",
+        choices=("native", "completion"),
+    ),
+    *(
+        Field(name, "text", "setting of other programs", "Accepted without effect", default="",
+              ignored=_OTHER, hidden=True, flagless=True)
+        for name in ("project_root", "log_level", "use_flash_attention", "offload_dit_to_cpu",
+                     "compile_model")
+    ),
+)  # fmt: skip
+SETTINGS_BY_NAME: dict[str, Field] = {field.name: field for field in SETTINGS}
+
+_BY_SPELLING = {
+    squeeze(spelling): field for field in SETTINGS for spelling in (field.name, *field.aliases)
+}
+_DTYPES = {"bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32"}
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How and where a job runs. None means "decided by the machine" (`threads`, `offload_to_cpu`)
+    or "looked for in the usual places" (`checkpoints`)."""
+
+    checkpoints: Path | None = None
+    output_dir: Path = Path("acestep_output")
+    device: str = "auto"
+    dtype: str = "auto"
+    offload_to_cpu: bool | None = None
+    threads: int | None = None
+    api_url: str = "http://127.0.0.1:8001"
+    api_key: str = ""
+    api_mode: str = "native"
+
+
+def find_key(key: str, value: object = None) -> Field | None:
+    """The row that `key` means: a setting, or a parameter with or without `generation.`"""
+    table, _, name = key.rpartition(".")
+    setting = _BY_SPELLING.get(squeeze(name))
+    if table == GENERATION:
+        return setting if setting and squeeze(name) in _SHARED else find(name, value)
+    return None if table else setting or find(name, value)
+
+
+def full_key(field: Field) -> str:
+    """The dotted key under which `field` is shown and stored: `device`, `generation.bpm`."""
+    return field.name if field.name in SETTINGS_BY_NAME else f"{GENERATION}.{field.name}"
+
+
+def unknown_key(key: str) -> Problem:
+    """The problem that nothing is called `key`, with the nearest key."""
+    table, _, name = key.rpartition(".")
+    if table == GENERATION and squeeze(name) in _BY_SPELLING:
+        setting = _BY_SPELLING[squeeze(name)].name
+        return Problem(
+            key, f"{setting} is no parameter of a song", f"write {setting} outside [{GENERATION}]"
+        )
+    close = near_miss(name) or near_miss(name, tuple(SETTINGS_BY_NAME))
+    field = find_key(close) if close else None
+    remedy = f"did you mean {full_key(field)}?" if field else "see `acestep config --list`"
+    return Problem(key, f"there is no setting {shown(key)}", remedy)
+
+
+def read_key(field: Field, raw: object) -> dict[str, Any]:
+    """The typed, range-checked values that `raw` gives `field`; BadValue names value and limit."""
+    if field.ignored and field.name in SETTINGS_BY_NAME:
+        return {field.name: str(raw)}
+    if field.name == "dtype" and isinstance(raw, str):
+        raw = _DTYPES.get(raw.strip().lower(), raw)
+    values = read_value(field, raw)
+    _check_setting(field, values)
+    for name, value in values.items():
+        rows = check(field, value) if name == field.name else iter(())
+        for problem in rows:
+            raise BadValue(problem.message, problem.remedy, content=problem.content)
+    return values
+
+
+def all_fields() -> Iterator[Field]:
+    """Settings first, then the parameters of a song, without the folder that both lists hold."""
+    yield from SETTINGS
+    yield from (field for field in FIELDS if squeeze(field.name) not in _SHARED)
+
+
+def _check_setting(field: Field, values: dict[str, Any]) -> None:
+    value = values.get(field.name)
+    if field.name == "device" and not _DEVICE.fullmatch(value := str(value).strip().lower()):
+        raise BadValue(
+            f"device {shown(value)} is not one of auto, cpu, cuda, cuda:N, mps",
+            "choose auto, cpu, cuda, cuda:N or mps",
+        )
+    if field.name == "device":
+        values["device"] = value
+    if field.name == "api_url" and not str(value).startswith(("http://", "https://")):
+        raise BadValue(
+            f"api_url {shown(value)} is no http address", "write it like http://127.0.0.1:8001"
+        )
+
+
+# The output folder is a parameter of the song in the users' documents and a setting here.
+_SHARED = frozenset(map(squeeze, ("output_dir", "save_dir")))
