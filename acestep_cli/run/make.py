@@ -1,0 +1,171 @@
+"""Songs to files: level, length, tags, atomic names. Imports torch, so it comes after the record."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acestep_cli import __version__
+from acestep_cli.audio.tags import Tags
+from acestep_cli.errors import AceStepError, ExitCode, UnusableResult
+from acestep_cli.events import ItemFinished, Noted, Observer, stage
+from acestep_cli.jobs import JobRecord
+from acestep_cli.run.spec import Job
+from acestep_cli.run.targets import SAMPLE_RATE, audio_path
+
+if TYPE_CHECKING:
+    from acestep_cli.audio.level import Samples
+    from acestep_cli.pipeline.song import Song, SongJob
+
+CancelPoll = Callable[[], ExitCode | None]
+_TITLE_LENGTH = 60
+
+
+@dataclass(slots=True)
+class Made:
+    """What a job has made so far, item by item, and what failed."""
+
+    items: list[dict[str, Any]]
+    paths: list[Path] = field(default_factory=list)
+    failures: list[AceStepError] = field(default_factory=list)
+
+
+def make(
+    job: Job, record: JobRecord, made: Made, observer: Observer, cancelled: CancelPoll
+) -> None:
+    """Render every item of `job` and write it; `made` grows as files get their final names."""
+    with stage(observer, "load"):
+        songs_of = importlib.import_module("acestep_cli.pipeline.song").make_songs
+        networks = _networks(job)
+    for song in songs_of(_song_job(job), networks, observer, cancelled):
+        try:
+            _finish(job, song, record, made, observer)
+        except UnusableResult as failure:
+            # One bad item must not cost the others.
+            made.failures.append(failure)
+
+
+def _networks(job: Job) -> Any:
+    from acestep_cli.hardware.threads import set_threads
+    from acestep_cli.pipeline.networks import Networks
+
+    set_threads(job.policy.threads)
+    return Networks(job.checkpoints, job.policy)
+
+
+def _song_job(job: Job) -> SongJob:
+    from acestep_cli.pipeline.prepare import sampling_of, schedule_of
+    from acestep_cli.pipeline.song import Item, SongJob
+
+    request, turbo = job.request, job.checkpoints.dit.is_turbo
+    return SongJob(
+        items=tuple(
+            Item(index, seed, plan)
+            for index, (seed, plan) in enumerate(zip(job.seeds, job.plans, strict=True))
+        ),
+        schedule=schedule_of(request, turbo=turbo),
+        sampling=sampling_of(request, turbo=turbo),
+        instruction=request.instruction,
+        latent_shift=request.latent_shift,
+        latent_rescale=request.latent_rescale,
+        retake_seed=request.retake_seed,
+        retake_variance=request.retake_variance,
+    )
+
+
+def _finish(job: Job, song: Song, record: JobRecord, made: Made, observer: Observer) -> None:
+    from acestep_cli.audio.level import check_usable, measure
+    from acestep_cli.audio.write import write_audio
+
+    check_usable(song.samples)
+    samples = _level(job, song.samples, observer)
+    path = audio_path(
+        job.folder,
+        record.job_id,
+        job.spec.output_file,
+        song.index,
+        len(made.items),
+        job.encoding.extension,
+    )
+    with stage(observer, "write", item=song.index):
+        write_audio(
+            path,
+            samples,
+            SAMPLE_RATE,
+            job.encoding,
+            _tags(job, song.index),
+            overwrite=job.spec.force,
+        )
+        latents = _save_latents(job, song, record) if job.request.save_latents else None
+    level = measure(samples, SAMPLE_RATE)
+    made.paths.append(path)
+    made.items[song.index] |= {
+        "path": str(path),
+        "level": {"peak": level.peak_db, "loudness": level.loudness},
+    }
+    if latents is not None:
+        made.items[song.index]["latents"] = str(latents)
+    record.set(items=made.items, audio_paths=[str(path) for path in made.paths])
+    observer(ItemFinished(song.index, str(path)))
+
+
+def _level(job: Job, samples: Samples, observer: Observer) -> Samples:
+    """Anti-clip, then peak or loudness, then fades (pipeline facts 2.5)."""
+    from acestep_cli.audio import level
+
+    request = job.request
+    samples = level.anti_clip(samples)
+    if request.loudness is not None:
+        limit = request.normalization_db
+        result = level.normalize_loudness(samples, SAMPLE_RATE, request.loudness, limit)
+        samples = result.samples
+        if result.limited:
+            observer(
+                Noted(
+                    f"the loudness is {result.reached} LUFS and not {request.loudness:g}: "
+                    f"more would lift the peak above {limit:g} dBFS"
+                )
+            )
+    elif request.enable_normalization:
+        samples = level.normalize_peak(samples, request.normalization_db)
+    return level.fade(samples, SAMPLE_RATE, request.fade_in_duration, request.fade_out_duration)
+
+
+def _tags(job: Job, index: int) -> Tags:
+    plan = job.plans[index]
+    return Tags(
+        title=_title(plan.caption),
+        artist="ACE-Step 1.5",
+        caption=plan.caption,
+        lyrics=plan.lyrics,
+        bpm=plan.bpm,
+        key=plan.keyscale or "",
+        time_signature=plan.timesignature or "",
+        language=plan.language,
+        genre=plan.genres or "",
+        seed=job.seeds[index],
+        model=job.model,
+        digest=job.digest,
+        software=f"acestep {__version__}",
+    )
+
+
+def _title(caption: str) -> str:
+    """The caption's first words."""
+    words = " ".join(caption.split())
+    if len(words) <= _TITLE_LENGTH:
+        return words
+    return words[:_TITLE_LENGTH].rsplit(" ", 1)[0] + "…"
+
+
+def _save_latents(job: Job, song: Song, record: JobRecord) -> Path:
+    from safetensors.torch import save
+
+    from acestep_cli.files import replace_bytes
+
+    path = job.folder / f"{record.job_id}_{song.index + 1}.latents.safetensors"
+    replace_bytes(path, save({"latents": song.latents.float().contiguous()}))
+    return path
