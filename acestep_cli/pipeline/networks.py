@@ -21,7 +21,7 @@ from acestep_cli.models.config import AceStepConfig
 from acestep_cli.models.dit import DiT
 from acestep_cli.models.encoders import ConditionEncoder
 from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
-from acestep_cli.models.vae import Vae, VaeConfig
+from acestep_cli.models.vae import Vae, VaeConfig, published_name
 from acestep_cli.weights.index import TensorIndex, check_names, read_index
 from acestep_cli.weights.load import load_silence_latent, load_weights
 from acestep_cli.weights.locate import CheckpointSet
@@ -33,8 +33,8 @@ Network = TypeVar("Network", bound=nn.Module)
 class Networks:
     """The networks of `checkpoints`, in the dtypes and on the device of `policy`.
 
-    Making one reads every header and compares all names, so that an unfit folder is known before any
-    work is done.
+    Making one reads every header and compares all names, so that an unfit folder is known before
+    any work is done.
     """
 
     def __init__(self, checkpoints: CheckpointSet, policy: Policy) -> None:

@@ -19,7 +19,7 @@ from acestep_cli.events import Event, Observer, Warned
 from acestep_cli.jobs import JobRecord
 from acestep_cli.run.make import CancelPoll, Made, make
 from acestep_cli.run.prepare import prepare
-from acestep_cli.run.spec import Job, RunSpec
+from acestep_cli.run.spec import RunSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Songs to files: level, length, tags, atomic names. Imports torch, so it comes after the record."""
+"""Songs to files: level, tags, atomic names. Imports torch, so it comes after the record."""
 
 from __future__ import annotations
 
@@ -99,16 +99,15 @@ def _finish(job: Job, song: Song, record: JobRecord, made: Made, observer: Obser
             _tags(job, song.index),
             overwrite=job.spec.force,
         )
-        latents = _save_latents(job, song, record) if job.request.save_latents else None
+        if job.request.save_latents:
+            _save_latents(job, song, record)
     level = measure(samples, SAMPLE_RATE)
     made.paths.append(path)
     made.items[song.index] |= {
         "path": str(path),
         "level": {"peak": level.peak_db, "loudness": level.loudness},
     }
-    if latents is not None:
-        made.items[song.index]["latents"] = str(latents)
-    record.set(items=made.items, audio_paths=[str(path) for path in made.paths])
+    record.set(items=made.items)
     observer(ItemFinished(song.index, str(path)))
 
 
@@ -161,11 +160,10 @@ def _title(caption: str) -> str:
     return words[:_TITLE_LENGTH].rsplit(" ", 1)[0] + "…"
 
 
-def _save_latents(job: Job, song: Song, record: JobRecord) -> Path:
+def _save_latents(job: Job, song: Song, record: JobRecord) -> None:
     from safetensors.torch import save
 
     from acestep_cli.files import replace_bytes
 
     path = job.folder / f"{record.job_id}_{song.index + 1}.latents.safetensors"
     replace_bytes(path, save({"latents": song.latents.float().contiguous()}))
-    return path
