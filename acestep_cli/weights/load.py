@@ -72,6 +72,8 @@ def load_silence_latent(path: Path) -> torch.Tensor:
     """`silence_latent.pt` [1, 64, n] as [1, n, 64] float32; read weights-only, n at least 1."""
     import torch
 
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise _bad_silence(path, "it is damaged or no torch file")
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:

@@ -22,6 +22,7 @@ from acestep_cli.weights.folder import Folder, lacking, open_folder
 from acestep_cli.weights.places import CHECKPOINTS_VARIABLE, Place
 
 PULL_COMMAND = "acestep models pull recommended"
+_TEXT_WIDTH = 1024
 _HINT = f"run: {PULL_COMMAND}; or set {CHECKPOINTS_VARIABLE} to the folder that holds them"
 
 
@@ -121,10 +122,11 @@ def _choose_planner(planner: str | None, places: Sequence[Place]) -> Folder | No
 
 def _check_widths(dit: Folder, text_encoder: Folder) -> None:
     """Parts from different roots may not belong together."""
-    wanted, given = dit.config.get("text_hidden_dim"), text_encoder.config.get("hidden_size")
+    wanted = dit.config.get("text_hidden_dim", _TEXT_WIDTH)
+    given = text_encoder.config.get("hidden_size", _TEXT_WIDTH)
     if wanted != given:
         raise CheckpointError(
-            f"{dit.path} takes a text encoder of width {wanted}, and {text_encoder.path} has {given}",
+            f"{dit.path} takes a text encoder of width {wanted}; {text_encoder.path} has {given}",
             "keep the folders of one set together in one checkpoints folder",
         )
 
