@@ -51,7 +51,8 @@ def resolve(
 
     `flags` and `plan` hold raw values under any spelling, None for what was not typed. Order, the
     later winning: defaults, user file, nearest `acestep.toml`, `config_file`, `preset`,
-    environment, plan, flags. SettingsError, UsageError and InputError name the first problem and list all.
+    environment, plan, flags. A SettingsError, UsageError or InputError names the first problem
+    and lists the others.
     """
     environ = os.environ if environ is None else environ
     layers = _read_files(config_file, environ, cwd)

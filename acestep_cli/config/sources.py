@@ -71,9 +71,9 @@ def read_environment(environ: Mapping[str, str]) -> Layer:
     where: dict[str, str] = {}
     problems: list[Problem] = []
     for variable in sorted(name for name in environ if name.startswith(VARIABLE_PREFIX)):
-        raw = environ[variable].strip()
+        raw = environ[variable]
         try:
-            found = _read_variable(variable, raw) if raw else {}
+            found = _read_variable(variable, raw) if raw.strip() else {}
             merge(values, found, variable)
         except BadValue as bad:
             problems.append(Problem(variable, f"{variable}: {bad.message}", bad.remedy))
@@ -201,7 +201,7 @@ def _read_variable(variable: str, raw: str) -> dict[str, Any]:
 
 def _read_init_llm(raw: str) -> dict[str, Any]:
     """The documented switch of the planner: false means `no_lm`, `auto` says nothing."""
-    if raw.lower() == "auto":
+    if raw.strip().lower() == "auto":
         return {}
     return {"no_lm": not parse(_INIT_LLM_SWITCH, raw)}
 

@@ -35,11 +35,12 @@ _MAX_LIST = 1_000
 def parse(field: Field, raw: object) -> Any:
     """The typed value of `raw` for `field`; its default where `raw` says "not given"."""
     if isinstance(raw, str):
-        raw = raw if field.kind in ("text", "path") else raw.strip()
-        if field.kind != "text" and raw.lower() in _NOT_GIVEN:
+        word = raw.strip().lower()
+        if word in _NOT_GIVEN and (field.kind != "text" or (not word and field.default is None)):
             return field.default
-        if field.default is None and raw.lower() == "auto" and field.kind != "path":
+        if word == "auto" and field.default is None and field.kind not in ("text", "path"):
             return None
+        raw = raw if field.kind in ("text", "path") else raw.strip()
     return _PARSERS[field.kind](field, raw)
 
 

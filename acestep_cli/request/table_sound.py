@@ -9,6 +9,7 @@ EDIT = "Source and edit"
 LEVEL = "Level"
 FILES = "Files"
 
+# `continuation` is a repaint beyond the end of the source.
 TASKS = (
     "text2music", "repaint", "cover", "cover-nofsq", "extract", "lego", "complete", "continuation",
 )  # fmt: skip
@@ -50,7 +51,7 @@ SAMPLING_ROWS = (
           default=0.0, minimum=0, maximum=0.99),
     Field("dcw_enabled", "bool", "wavelet correction after each step", SAMPLING, default=False,
           spellings=("--dcw/--no-dcw",), aliases=("dcw",)),
-    Field("dcw_mode", "choice", "band that is corrected", SAMPLING, default="double",
+    Field("dcw_mode", "choice", "band that is corrected: low or high or double or pix", SAMPLING, default="double",
           choices=("low", "high", "double", "pix")),
     Field("dcw_scaler", "float", "wavelet correction strength; -1 to 1", SAMPLING, default=0.05,
           minimum=-1, maximum=1),
@@ -67,7 +68,8 @@ SAMPLING_ROWS = (
 )  # fmt: skip
 
 EDIT_ROWS = (
-    Field("task_type", "choice", "what is made from a source", EDIT, default="text2music",
+    Field("task_type", "choice",
+          "text2music cover cover-nofsq repaint continuation extract lego or complete", EDIT, default="text2music",
           choices=TASKS, aliases=("taskType", "task"), spellings=("--task", "--task-type")),
     Field(
         "src_audio", "path", "source: audio file or job id", EDIT,
@@ -99,15 +101,15 @@ EDIT_ROWS = (
     Field("repainting_end", "seconds", "region end in seconds or m:ss; -1 is the source's end",
           EDIT, minimum=0, maximum=1200, above_minimum=True,
           aliases=("repaint_end", "repaintingEnd"), spellings=("--repaint-end",)),
-    Field("repaint_mode", "choice", "how much of the region's old sound guides the new", EDIT,
+    Field("repaint_mode", "choice", "freedom in the region: conservative or balanced or aggressive", EDIT,
           default="balanced", choices=("conservative", "balanced", "aggressive"),
           aliases=("repaintMode",)),
     Field("repaint_strength", "float", "0 keeps the source and 1 is free", EDIT,
           default=0.5, minimum=0, maximum=1, aliases=("repaintStrength",)),
-    Field("chunk_mask_mode", "choice", "mask the region only or let the model decide", EDIT,
+    Field("chunk_mask_mode", "choice", "explicit masks the region and auto lets the model decide", EDIT,
           default="explicit", choices=("explicit", "auto"),
           aliases=("mask_mode", "chunkMaskMode")),
-    Field("track_name", "choice", "track to extract or to add", EDIT, choices=TRACKS,
+    Field("track_name", "choice", "track to extract or add such as vocals or drums or guitar", EDIT, choices=TRACKS,
           aliases=("trackName", "track", "lego_track", "extract_track")),
     Field("track_classes", "tracks", "tracks to complete with; separated by commas", EDIT,
           default=(), choices=TRACKS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -19,6 +20,12 @@ SOURCE_TASKS = ("repaint", "cover", "cover-nofsq", "extract", "lego", "complete"
 
 _DOCUMENTED_LENGTH = {"caption": 512, "lyrics": 4096}
 _SHORT_SONG = 10.0
+# The longest schedule: 200 steps and the final 0.
+_MAX_TIMESTEPS = 201
+_WAVELET = re.compile(
+    r"haar|dmey|db([1-9]|[12][0-9]|3[0-8])|sym([2-9]|1[0-9]|20)|coif([1-9]|1[0-7])"
+    r"|(bior|rbio)(1\.[135]|2\.[2468]|3\.[13579]|4\.4|5\.5|6\.8)"
+)
 _CONTENT = ("lyrics", "flow_edit_source_lyrics", "audio_codes")
 _MODE_COMMANDS = {
     "analysis_only": "acestep generate --plan-only",
@@ -56,6 +63,12 @@ def check(field: Field, value: object) -> Iterator[Problem]:
         return
     if isinstance(value, str):
         yield from _check_text(field, value)
+        if field.name == "dcw_wavelet" and not _WAVELET.fullmatch(value):
+            yield Problem(
+                field.name,
+                f"dcw_wavelet {shown(value)} is no discrete wavelet",
+                "choose haar, db1 to db38, sym2 to sym20, coif1 to coif17, bior or rbio",
+            )
     elif isinstance(value, tuple):
         yield from _check_entries(field, value)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -91,7 +104,8 @@ def _check_number(field: Field, number: float) -> Iterator[Problem]:
     below = low is not None and (number <= low if field.above_minimum else number < low)
     above = high is not None and number > high
     unlisted = bool(field.choices) and number not in field.choices
-    if not math.isfinite(number) or below or above or unlisted:
+    endless = isinstance(number, float) and not math.isfinite(number)
+    if endless or below or above or unlisted:
         yield Problem(
             field.name,
             f"{field.name} {shown(number)} is not {_limits(field)}",
@@ -116,10 +130,22 @@ def _check_entries(field: Field, entries: tuple[object, ...]) -> Iterator[Proble
     for number in numbers:
         if field.kind != "seeds" or number != -1:
             yield from _check_number(field, number)
-    falling = all(early > late for early, late in pairwise(numbers))
-    if field.kind == "timesteps" and not falling:
+    if field.kind == "timesteps":
+        yield from _check_schedule(numbers)
+
+
+def _check_schedule(times: list[int | float]) -> Iterator[Problem]:
+    if any(early <= late for early, late in pairwise(times)):
         yield Problem(
-            field.name, "timesteps do not fall from each one to the next", "sort them from 1 to 0"
+            "timesteps", "timesteps do not fall from each one to the next", "sort them from 1 to 0"
+        )
+    elif times == [0]:
+        yield Problem("timesteps", "timesteps hold no time above 0", "begin at 1 or a little below")
+    if len(times) > _MAX_TIMESTEPS:
+        yield Problem(
+            "timesteps",
+            f"timesteps has {len(times)} entries, more than {_MAX_TIMESTEPS}",
+            f"give at most {_MAX_TIMESTEPS} times",
         )
 
 
@@ -175,8 +201,8 @@ def _missing(request: SongRequest) -> Iterator[Problem]:
         yield Problem(
             "src_audio", f"{what} needs a source", "name the source with --src-audio FILE"
         )
-    words = request.caption or request.lyrics or request.description or request.sample_mode
-    if task == "text2music" and not words and not source:
+    words = f"{request.caption}{request.lyrics}{request.description}".strip()
+    if task == "text2music" and not (words or request.sample_mode or source):
         yield Problem(
             "caption", "there is nothing to make a song from",
             "give a caption, lyrics or --description",
@@ -208,6 +234,8 @@ def _warnings(request: SongRequest) -> Iterator[Warning_]:
             "unused_seeds",
             f"{len(request.seed)} seeds are given and batch_size is {request.batch_size}",
         )
+    if request.timesteps and (request.inference_steps is not None or request.shift is not None):
+        yield "steps_replaced", "timesteps are given, so inference_steps and shift have no effect"
     if request.shift is not None and not 1 <= request.shift <= 5:
         yield "unusual_shift", f"shift {request.shift:g} is outside the documented 1 to 5"
     stem = request.lyrics.strip().lower()

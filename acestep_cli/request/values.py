@@ -51,7 +51,7 @@ def read_value(field: Field, raw: object) -> dict[str, Any]:
         return {"audio_format": "wav", "bit_depth": 32}
     value = parse(field, raw)
     if field.name == "lyrics" and value.strip().lower() in _INSTRUMENTAL_SPELLINGS:
-        return {"lyrics": INSTRUMENTAL, "instrumental": True}
+        value = INSTRUMENTAL
     return {field.name: value}
 
 
@@ -71,22 +71,23 @@ def complete(values: Mapping[str, Any]) -> Completed:
     """Add what follows from the given values and nothing else.
 
     A source without a task means cover (a morph keeps text2music); `instrumental` without lyrics
-    gives the lyrics `[Instrumental]`; several seeds without a batch size make as many songs.
+    gives the lyrics `[Instrumental]`, and these lyrics mean `instrumental`; several seeds without a
+    batch size make as many songs.
     """
-    added: dict[str, Any] = {}
-    implied: dict[str, str] = {}
-
-    def imply(name: str, value: object, cause: str) -> None:
-        if name not in values:
-            added[name], implied[name] = value, cause
-
-    if values.get("src_audio") and not values.get("flow_edit_morph"):
-        imply("task_type", "cover", "src_audio")
-    if values.get("instrumental") and not values.get("lyrics"):
-        added["lyrics"], implied["lyrics"] = INSTRUMENTAL, "instrumental"
-    if 1 < len(values.get("seed", ())) <= int(BY_NAME["batch_size"].maximum or 0):
-        imply("batch_size", len(values["seed"]), "seed")
-    return Completed({**values, **added}, implied)
+    added: dict[str, tuple[Any, str]] = {}
+    lyrics = values.get("lyrics", "").strip()
+    if lyrics == INSTRUMENTAL:
+        added["instrumental"] = True, "lyrics"
+    elif values.get("instrumental") and not lyrics:
+        added["lyrics"] = INSTRUMENTAL, "instrumental"
+    if "task_type" not in values and values.get("src_audio") and not values.get("flow_edit_morph"):
+        added["task_type"] = "cover", "src_audio"
+    if "batch_size" not in values and len(values.get("seed", ())) > 1:
+        added["batch_size"] = len(values["seed"]), "seed"
+    return Completed(
+        {**values, **{name: value for name, (value, _) in added.items()}},
+        {name: cause for name, (_, cause) in added.items()},
+    )
 
 
 def as_plain(name: str, value: Any) -> Any:
