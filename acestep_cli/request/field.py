@@ -13,12 +13,16 @@ Kind = Literal[
     "timesignature", "language", "seeds", "timesteps", "codes", "bitrate", "tracks",
 ]  # fmt: skip
 
+# Any batch of 8 from here still fits the generators of all devices.
+MAX_SEED = 2**32 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """A parameter. `default` None means "not given": a later stage decides.
 
-    `minimum` and `maximum` are inclusive, except that `above_minimum` excludes the minimum itself.
+    Spellings differ by more than case, dashes and underscores, which never matter; `aliases` lists
+    no others. `minimum` and `maximum` are inclusive, except that `above_minimum` excludes the minimum itself.
     `spellings` are the documented command-line forms where they differ from `--name-in-kebab-case`;
     `flagless` parameters exist everywhere but on the command line; `ignored` is the reason why the
     parameter has no effect here, empty where it has one.
