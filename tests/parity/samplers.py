@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from acestep_cli.models.acestep import AceStepModel
+from acestep_cli.models.encoders import PackedCondition
 from acestep_cli.pipeline.flow_edit import FlowEditInputs, FlowEditOptions, flow_edit
 from acestep_cli.pipeline.noise import GivenNoise, batch_noise, mix_retake, song_noise
 from acestep_cli.pipeline.parity import Parity
@@ -220,7 +221,7 @@ def _states(recorded: Recorded, text: str = "", lyric: str = "") -> Tensor:
     inputs = recorded.inputs
     text_mask = inputs.get(f"{text}text_attention_mask", inputs["text_attention_mask"])
     lyric_mask = inputs.get(f"{lyric}lyric_attention_mask", inputs["lyric_attention_mask"])
-    packed = recorded.model.encoder(
+    packed: PackedCondition = recorded.model.encoder(
         inputs[f"{text}text_hidden_states"],
         text_mask.bool(),
         inputs[f"{lyric}lyric_hidden_states"],

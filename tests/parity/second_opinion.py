@@ -1,0 +1,325 @@
+"""Golden-like vectors computed by diffusers and transformers, for a checkpoint set of any sizes.
+
+An implementation that shares nothing with ours answers; ours must agree through the same
+`python -m tests.parity` that reads the original's vectors. diffusers forgets the class token of
+XL's timbre encoder, so for XL it is put in front by hand here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+_ATTENTION = {
+    ".q_proj.": ".to_q.",
+    ".k_proj.": ".to_k.",
+    ".v_proj.": ".to_v.",
+    ".o_proj.": ".to_out.0.",
+    ".q_norm.": ".norm_q.",
+    ".k_norm.": ".norm_k.",
+    "proj_in.1.": "proj_in_conv.",
+    "proj_out.1.": "proj_out_conv.",
+}
+SEED = 20_000
+
+
+def write_vectors(folder: Path, models: dict[str, str]) -> None:
+    """Fill FOLDER/modules and FOLDER/samplers for FOLDER/checkpoints; `models` maps the short names
+    of files (`turbo`, `base`, `xl`) to checkpoint folders."""
+    torch.manual_seed(SEED)
+    (folder / "modules").mkdir()
+    (folder / "samplers").mkdir()
+    with torch.no_grad():
+        for short, name in models.items():
+            peer = Peer(folder / "checkpoints" / name)
+            _write_dit(folder, short, peer)
+            _write_condition(folder, short, peer)
+            _write_tokenizer(folder, short, peer)
+            _write_sampler(folder, short, peer)
+        _write_text_encoder(folder)
+        _write_vae(folder)
+
+
+class Peer:
+    """diffusers' networks with the weights of one `acestep-v15-*` folder, float32."""
+
+    def __init__(self, folder: Path) -> None:
+        from diffusers import AceStepTransformer1DModel
+        from diffusers.pipelines.ace_step import modeling_ace_step as classes
+
+        self.config = _json(folder / "config.json")
+        self.weights = load_file(folder / "model.safetensors")
+        self.is_xl = self.config.get("encoder_hidden_size") is not None
+        blocks = self._blocks("")
+        encoder = self._blocks("encoder_")
+        windows = {"sliding_window": self.config["sliding_window"]}
+        types = {"layer_types": self.config["layer_types"]}
+        text = {"text_hidden_dim": self.config["text_hidden_dim"]}
+        layers = {
+            key: self.config[key]
+            for key in ("num_lyric_encoder_hidden_layers", "num_timbre_encoder_hidden_layers")
+        }
+        pooler = {
+            "num_attention_pooler_hidden_layers": self.config["num_attention_pooler_hidden_layers"]
+        }
+        self.dit = AceStepTransformer1DModel(
+            **blocks,
+            **windows,
+            **types,
+            num_hidden_layers=self.config["num_hidden_layers"],
+            encoder_hidden_size=encoder["hidden_size"],
+        )
+        self.condition = classes.AceStepConditionEncoder(**encoder, **windows, **text, **layers)
+        self.tokenizer = classes.AceStepAudioTokenizer(
+            **encoder, **windows, **pooler, fsq_dim=self.config["fsq_dim"]
+        )
+        self.detokenizer = classes.AceStepAudioTokenDetokenizer(**encoder, **windows, **pooler)
+        self._fill(self.dit, "decoder.")
+        self._fill(self.condition, "encoder.")
+        self._fill(self.tokenizer, "tokenizer.")
+        self._fill(self.detokenizer, "detokenizer.")
+
+    def timbre(self, references: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
+        """The timbre tokens; XL reads its class token, which diffusers leaves out."""
+        encoder = self.condition.timbre_encoder
+        if not self.is_xl:
+            return encoder(references, order)
+        embed = encoder.embed_tokens
+        encoder.embed_tokens = _ClassTokenFirst(embed, encoder.special_token)
+        try:
+            return encoder(references, order)
+        finally:
+            encoder.embed_tokens = embed
+
+    def _blocks(self, prefix: str) -> dict[str, Any]:
+        def value(key: str) -> Any:
+            given = self.config.get(f"{prefix}{key}")
+            return self.config[key] if given is None else given
+
+        return {
+            "hidden_size": value("hidden_size"),
+            "intermediate_size": value("intermediate_size"),
+            "num_attention_heads": value("num_attention_heads"),
+            "num_key_value_heads": value("num_key_value_heads"),
+            "head_dim": self.config["head_dim"],
+            "rope_theta": self.config["rope_theta"],
+        }
+
+    def _fill(self, module: torch.nn.Module, prefix: str) -> None:
+        tensors = {
+            _diffusers_name(name.removeprefix(prefix)): tensor.float()
+            for name, tensor in self.weights.items()
+            if name.startswith(prefix)
+        }
+        missing, unknown = module.load_state_dict(tensors, strict=False)
+        assert not unknown, unknown
+        known = ("silence_latent", "null_condition_emb", "quantizer", "inv_freq")
+        assert all(any(word in name for word in known) for name in missing), missing
+        module.eval()
+
+
+class _ClassTokenFirst(torch.nn.Module):
+    def __init__(self, embed: torch.nn.Module, token: Tensor) -> None:
+        super().__init__()
+        self.embed, self.token = embed, token
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.token.expand(x.shape[0], -1, -1), self.embed(x)], dim=1)
+
+
+def _write_dit(folder: Path, short: str, peer: Peer) -> None:
+    width = peer.condition.config.hidden_size
+    for index, (batch, frames, tokens) in enumerate([(2, 61, 23), (1, 90, 40), (1, 1, 3)]):
+        tensors = {
+            "hidden_states": torch.randn(batch, frames, 64),
+            "context_latents": torch.randn(batch, frames, 128),
+            "encoder_hidden_states": torch.randn(batch, tokens, width),
+            "timestep": torch.rand(batch),
+            "timestep_r": torch.rand(batch),
+        }
+        velocity = peer.dit(**tensors, return_dict=False)[0]
+        _save(folder / "modules" / f"dit_{short}_{index}", tensors | {"velocity": velocity})
+
+
+def _write_condition(folder: Path, short: str, peer: Peer) -> None:
+    text, lyrics = peer.config["text_hidden_dim"], peer.config["text_hidden_dim"]
+    tensors = {
+        "text_hidden_states": torch.randn(2, 11, text),
+        "text_attention_mask": _lengths([11, 7], 11),
+        "lyric_hidden_states": torch.randn(2, 30, lyrics),
+        "lyric_attention_mask": _lengths([19, 30], 30),
+        "refer_latents_packed": torch.randn(3, 40, 64),
+        "refer_order": torch.tensor([0, 0, 1]),
+    }
+    masks = {key: tensors[key] for key in ("text_attention_mask", "lyric_attention_mask")}
+    timbre, timbre_mask = peer.timbre(tensors["refer_latents_packed"], tensors["refer_order"])
+    lyric_encoded = peer.condition.lyric_encoder(
+        inputs_embeds=tensors["lyric_hidden_states"], attention_mask=masks["lyric_attention_mask"]
+    )
+    projected = peer.condition.text_projector(tensors["text_hidden_states"])
+    parts = [
+        (lyric_encoded, masks["lyric_attention_mask"]),
+        (timbre, timbre_mask),
+        (projected, masks["text_attention_mask"]),
+    ]
+    packed, packed_mask = _pack(parts)
+    tensors |= {
+        "encoder_hidden_states": packed,
+        "encoder_attention_mask": packed_mask,
+        "text_projected": projected,
+        "lyric_encoded": lyric_encoded,
+        "timbre_unpacked": timbre,
+        "timbre_mask": timbre_mask.bool(),
+    }
+    _save(folder / "modules" / f"condition_{short}_0", tensors)
+
+
+def _write_tokenizer(folder: Path, short: str, peer: Peer) -> None:
+    latents = torch.randn(2, 35, 64)
+    windows = latents.unflatten(1, (-1, 5))
+    pooled = peer.tokenizer.attention_pooler(peer.tokenizer.audio_acoustic_proj(windows))
+    quantized, indices = peer.tokenizer(windows)
+    tensors = {
+        "latents": latents,
+        "pad_latent": torch.zeros(5, 64),
+        "pooled": pooled,
+        "fsq_projected": peer.tokenizer.quantizer.project_in(pooled),
+        "indices": indices.reshape(2, 7, 1),
+        "quantized": quantized,
+        "detokenized": peer.detokenizer(quantized),
+    }
+    _save(folder / "modules" / f"audio_tokenizer_{short}_0", tensors)
+
+
+def _write_sampler(folder: Path, short: str, peer: Peer) -> None:
+    """A plain Euler run of four steps along the shift-3 schedule."""
+    batch, frames = 2, 37
+    seeds, shift, steps = [4, 5], 3.0, 4
+    noise = torch.cat(
+        [torch.randn(1, frames, 64, generator=torch.Generator().manual_seed(s)) for s in seeds]
+    )
+    text = peer.config["text_hidden_dim"]
+    inputs = {
+        "text_hidden_states": torch.randn(batch, 9, text),
+        "text_attention_mask": _lengths([9, 9], 9),
+        "lyric_hidden_states": torch.randn(batch, 14, text),
+        "lyric_attention_mask": _lengths([14, 14], 14),
+        "refer_latents_packed": torch.randn(batch, 20, 64),
+        "refer_order": torch.tensor([0, 1]),
+        "silence_src": torch.randn(batch, frames, 64),
+        "chunk_masks": torch.ones(batch, frames, 64),
+        "noise": noise,
+    }
+    timbre, mask = peer.timbre(inputs["refer_latents_packed"], inputs["refer_order"])
+    lyric_encoded = peer.condition.lyric_encoder(
+        inputs_embeds=inputs["lyric_hidden_states"], attention_mask=inputs["lyric_attention_mask"]
+    )
+    projected = peer.condition.text_projector(inputs["text_hidden_states"])
+    states = torch.cat([lyric_encoded, timbre, projected], dim=1)
+    assert mask.all()
+    context = torch.cat([inputs["silence_src"], inputs["chunk_masks"]], dim=-1)
+    times = torch.linspace(1, 0, steps + 1)
+    times = shift * times / (1 + (shift - 1) * times)
+    latents = noise
+    for time, after in itertools.pairwise(times):
+        at = time.expand(batch)
+        velocity = peer.dit(
+            hidden_states=latents,
+            timestep=at,
+            timestep_r=at,
+            encoder_hidden_states=states,
+            context_latents=context,
+            return_dict=False,
+        )[0]
+        latents = latents - velocity * (time - after)
+    case = {
+        "shift": shift,
+        "infer_steps": steps,
+        "diffusion_guidance_scale": 1.0,
+        "src_latents": "silence_src",
+        "is_covers": [False] * batch,
+        "seed": seeds,
+        "dcw": None,
+        "decoder_timesteps": times[:-1].tolist(),
+    }
+    (folder / "samplers" / f"cases_{short}.json").write_text(json.dumps({"euler": case}))
+    _save(folder / "samplers" / f"inputs_{short}", inputs)
+    _save(folder / "samplers" / f"{short}_euler", {"target_latents": latents})
+
+
+def _write_text_encoder(folder: Path) -> None:
+    from transformers import Qwen3Config, Qwen3Model
+
+    path = folder / "checkpoints" / "Qwen3-Embedding-0.6B"
+    config = Qwen3Config(**_json(path / "config.json"))
+    model = Qwen3Model(config).eval()
+    weights = load_file(path / "model.safetensors")
+    model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    ids = torch.randint(0, 250, (1, 33))
+    tensors = {
+        "input_ids": ids,
+        "embed_tokens": model.embed_tokens(ids),
+        "last_hidden_state": model(input_ids=ids).last_hidden_state,
+    }
+    _save(folder / "modules" / "text_encoder_0", tensors)
+
+
+def _write_vae(folder: Path) -> None:
+    from diffusers import AutoencoderOobleck
+
+    path = folder / "checkpoints" / "vae"
+    known = {key: value for key, value in _json(path / "config.json").items() if key[0] != "_"}
+    vae = AutoencoderOobleck(**known).eval()
+    weights = load_file(path / "diffusion_pytorch_model.safetensors")
+    vae.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    latents, audio = torch.randn(2, 64, 9), 0.3 * torch.randn(1, 2, 1920 * 6 + 7)
+    posterior = vae.encode(audio).latent_dist
+    noise = torch.randn_like(posterior.mean)
+    decoded = {"latents": latents, "audio": vae.decode(latents).sample}
+    encoded = {
+        "audio": audio,
+        "mean": posterior.mean,
+        "std": posterior.std,
+        "noise": noise,
+        "sample": posterior.mean + posterior.std * noise,
+    }
+    _save(folder / "modules" / "vae_decode_0", decoded)
+    _save(folder / "modules" / "vae_encode_0", encoded)
+
+
+def _pack(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Valid rows of every part in order, then padding of zeros."""
+    batch, length = parts[0][0].shape[0], sum(part.shape[1] for part, _ in parts)
+    rows = [
+        torch.cat([part[item][mask[item].bool()] for part, mask in parts]) for item in range(batch)
+    ]
+    packed = torch.stack(
+        [torch.nn.functional.pad(row, (0, 0, 0, length - len(row))) for row in rows]
+    )
+    return packed, _lengths([len(row) for row in rows], length).bool()
+
+
+def _lengths(valid: list[int], total: int) -> Tensor:
+    return (torch.arange(total)[None] < torch.tensor(valid)[:, None]).long()
+
+
+def _diffusers_name(name: str) -> str:
+    for ours, theirs in _ATTENTION.items():
+        name = name.replace(ours, theirs)
+    return name
+
+
+def _json(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return loaded
+
+
+def _save(path: Path, tensors: dict[str, Tensor]) -> None:
+    kept = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
+    save_file(kept, path.with_suffix(".safetensors"))
