@@ -53,8 +53,8 @@ def masked_attention(
         seen = seen & band_mask(length, window, query.device)
     if key_mask is not None:
         seen = seen & key_mask[:, None, None, :]
-    # The lowest number instead of -inf: a row that sees nothing (padding) attends evenly everywhere.
-    # The original does so, and its decoder reads those rows when a padded batch is compared.
+    # The lowest number instead of -inf: a row that sees nothing (padding) attends evenly
+    # everywhere. The original does so, and its decoder reads those rows of a padded batch.
     bias = torch.zeros_like(seen, dtype=query.dtype)
     bias = bias.masked_fill(~seen, torch.finfo(query.dtype).min)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, enable_gqa=True)

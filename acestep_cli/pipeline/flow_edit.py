@@ -18,7 +18,13 @@ from acestep_cli.pipeline.guidance import Momentum, projected_guidance
 from acestep_cli.pipeline.noise import NoiseSource
 from acestep_cli.pipeline.sampler import clamp_norm, moving_average, never, unheard
 from acestep_cli.pipeline.schedule import Schedule
-from acestep_cli.pipeline.velocity import Cancelling, Condition, VelocityField, needed
+from acestep_cli.pipeline.velocity import (
+    Cancelling,
+    Condition,
+    VelocityField,
+    check_finite,
+    needed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ def flow_edit(
                 plain = True
             target.look(latents, index)
             move = target.velocity()
+        check_finite(move, index + 1, schedule.steps)
         latents = latents + (after - time) * move
         on_step(index + 1 - first, schedule.steps - first)
     return latents

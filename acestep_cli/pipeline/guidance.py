@@ -82,11 +82,10 @@ def within(time: float, start: float, end: float) -> bool:
 
 
 def _angle(first: Tensor, second: Tensor) -> Tensor:
-    """Angle between frames in double precision, [B, T, 1]; never quite 0 or pi."""
-    first, second = _double(first), _double(second)
-    first = first / first.norm(dim=-1, keepdim=True)
-    second = second / second.norm(dim=-1, keepdim=True)
-    cosine = (first * second).sum(-1, keepdim=True)
+    """Angle between frames in double precision, [B, T, 1]; never quite 0 or pi, and a right one
+    where a frame is zero."""
+    directions = F.normalize(_double(first), dim=-1), F.normalize(_double(second), dim=-1)
+    cosine = (directions[0] * directions[1]).sum(-1, keepdim=True)
     return cosine.clamp(-1 + 1e-6, 1 - 1e-6).acos()
 
 

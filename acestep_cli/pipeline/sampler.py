@@ -32,6 +32,7 @@ from acestep_cli.pipeline.velocity import (
     Condition,
     Prepared,
     VelocityField,
+    check_finite,
     needed,
 )
 from acestep_cli.pipeline.wavelet import Correction, correct
@@ -158,6 +159,7 @@ class _Run:
             if self.options.sampler_mode == "heun" and not plain_end:
                 velocity = self._corrected(latents, velocity, index)
             moved = latents - velocity * (time - after)
+        check_finite(velocity, index + 1, self.schedule.steps)
         self.previous = velocity
         if self.options.wavelet is not None:
             moved = correct(moved, latents - first * time, time, self.options.wavelet)

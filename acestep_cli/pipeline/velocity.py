@@ -1,7 +1,7 @@
 """The DiT as the samplers see it: a velocity for latents, a condition and a time of the schedule.
 
-What does not change from step to step is computed once: modulation for the schedule, keys and values
-of cross-attention for a condition. Guidance runs as one batch, [conditions; null conditions].
+What does not change from step to step is computed once: modulation for the schedule, keys and
+values of cross-attention for a condition. Guidance runs as one batch: conditions, then nulls.
 """
 
 from __future__ import annotations
@@ -93,19 +93,20 @@ class VelocityField:
             raise Cancelled(code)
         if self._on_call is not None:
             self._on_call(self.schedule.times[index])
-        velocity = self._dit(
-            latents.to(self.dtype), prepared.context, prepared.cross, self._modulation.at(index)
-        ).float()
-        if not torch.isfinite(velocity).all():
-            steps = self.schedule.steps
-            raise UnusableResult(
-                f"the network's answer at step {min(index + 1, steps)} of {steps} is not finite",
-                "try --dtype float32; if that does not help, the checkpoint is damaged",
-            )
-        return velocity
+        own, time = latents.to(self.dtype), self._modulation.at(index)
+        return self._dit(own, prepared.context, prepared.cross, time).float()
 
     def _own(self, x: Tensor) -> Tensor:
         return x.to(self.device, self.dtype)
+
+
+def check_finite(velocity: Tensor, step: int, steps: int) -> None:
+    """UnusableResult, naming the step (1 to `steps`), when a velocity holds NaN or infinity."""
+    if not torch.isfinite(velocity).all():
+        raise UnusableResult(
+            f"the network's answer at step {step} of {steps} is not finite",
+            "try --dtype float32; if that does not help, the checkpoint is damaged",
+        )
 
 
 def needed(value: Value | None, name: str) -> Value:

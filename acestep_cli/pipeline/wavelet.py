@@ -54,17 +54,21 @@ class Filters:
 def correct(latents: Tensor, predicted: Tensor, time: float, correction: Correction) -> Tensor:
     """Push the latents after a step away from the clean latents that the step predicted.
 
-    latents, predicted: [B, T, C]; time: where the step began. Each band moves by its strength times
-    the difference of the bands; as the transform is linear and invertible, only the difference
-    passes through it.
+    latents, predicted: [B, T, C]; time: where the step began. Each band of the latents moves by its
+    strength times the difference of the bands.
     """
     difference = latents - predicted
     if correction.mode == "pix":
         return latents + correction.scaler * difference
+    # Not only the difference goes through the transform: some wavelets (dmey) do not invert it
+    # exactly, and what the method describes comes back from it as a whole.
+    lows, highs = decompose(torch.cat([latents, difference]).float(), correction.wavelet)
+    (low, low_step), (high, high_step) = lows.chunk(2), highs.chunk(2)
     low_strength, high_strength = correction.strengths(time)
-    low, high = decompose(difference.float(), correction.wavelet)
-    moved = compose(low_strength * low, high_strength * high, correction.wavelet)
-    return latents + moved[:, : latents.shape[1]].to(latents.dtype)
+    moved = compose(
+        low + low_strength * low_step, high + high_strength * high_step, correction.wavelet
+    )
+    return moved[:, : latents.shape[1]].to(latents.dtype)
 
 
 def decompose(x: Tensor, wavelet: str) -> tuple[Tensor, Tensor]:
