@@ -1,0 +1,241 @@
+"""The one policy: device, dtypes, threads, residency, tiles and kernels of a run.
+
+The choice comes from a fixed table for each kind of device, so that the same request on the same
+machine gives the same sound. Too little memory only ever lowers it, and each step down is an
+`Adjusted` event. Nothing falls back in silence.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from acestep_cli.config import Settings
+from acestep_cli.errors import DeviceError, OutOfMemory, SettingsError
+from acestep_cli.events import Adjusted
+from acestep_cli.hardware.cpu import usable_cores
+from acestep_cli.hardware.devices import Device, Kind, available_devices, choose_device
+from acestep_cli.hardware.memory import GIB, in_gib
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+Residency = Literal["all", "stage"]
+ITEM_BYTES: dict[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+_MOST_THREADS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The table's row of a kind of device.
+
+    `tiles` are the numbers of latent frames that the VAE decodes at once, best first; `overlap` is
+    more than the nine frames on either side that a frame can reach, so tiles leave no trace.
+    `work` is the least a stage needs beside its weights: activations, a small tile, a context.
+    """
+
+    tiles: tuple[int, ...]
+    overlap: int
+    work: int
+    kernels: Mapping[str, str]
+
+
+_TABLE: dict[Kind, _Row] = {
+    "cpu": _Row((256, 128, 64), 16, GIB // 4, {"attention": "sdpa", "vae": "rows"}),
+    "cuda": _Row((512, 256, 128, 64), 16, GIB, {"attention": "sdpa", "vae": "plain"}),
+    "mps": _Row((64, 48), 16, GIB // 2, {"attention": "sdpa", "vae": "plain"}),
+}
+# What decoding a latent frame takes: three activations of 1920 samples in 128 channels.
+_FRAME_VALUES = 3 * 1920 * 128
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a run uses the machine.
+
+    `dtype` serves the DiT, the condition encoders and the planner. `residency`: `all` networks stay
+    loaded, or one `stage` at a time. `tile_frames` and `tile_overlap` are latent frames (25 a
+    second). `kernels` names the implementation of each part that has several.
+    """
+
+    device: Device
+    dtype: Dtype
+    text_dtype: Dtype
+    vae_dtype: Dtype
+    threads: int
+    residency: Residency
+    tile_frames: int
+    tile_overlap: int
+    kernels: Mapping[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record's `hardware`."""
+        return {**self.shaping(), "residency": self.residency}
+
+    def shaping(self) -> dict[str, Any]:
+        """What of it can change a song's bytes, and so belongs into the request digest: not where
+        weights wait for their turn, which depends on the memory of the moment."""
+        return {
+            "device": self.device.torch_name,
+            "name": self.device.name,
+            "dtype": self.dtype,
+            "text_dtype": self.text_dtype,
+            "vae_dtype": self.vae_dtype,
+            "threads": self.threads,
+            "tile_frames": self.tile_frames,
+            "tile_overlap": self.tile_overlap,
+            "kernels": dict(self.kernels),
+        }
+
+
+def choose_policy(
+    settings: Settings,
+    values: Mapping[str, int],
+    *,
+    devices: list[Device] | None = None,
+    cores: int | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> tuple[Policy, tuple[Adjusted, ...]]:
+    """The policy for `settings` and what memory made it change.
+
+    `values` counts the weights of each stage (`text_encoder`, `dit`, `vae`, `planner`). `devices`,
+    `cores` and `environ` are this machine's unless given. DeviceError when the device is absent or
+    cannot compute in the dtype asked for; OutOfMemory when not even one stage fits.
+    """
+    environ = os.environ if environ is None else environ
+    devices = available_devices(environ) if devices is None else devices
+    device = choose_device(settings.device, devices)
+    threads = settings.threads or _threads(environ, cores)
+    policy = _from_table(device, settings, threads)
+    changes: list[Adjusted] = []
+    if settings.device == "auto" and device.kind != "cpu" and not _fits(policy, values, "stage"):
+        fallback = _from_table(choose_device("cpu", devices), settings, threads)
+        reason = _too_little(policy, values)
+        changes.append(Adjusted("device", device.torch_name, "cpu", reason))
+        policy = fallback
+    policy = _lower_dtype(policy, settings, values, changes)
+    if not _fits(policy, values, "stage"):
+        raise OutOfMemory(
+            f"not enough memory on {policy.device.torch_name}: {_too_little(policy, values)}",
+            "close other programs, use --dtype bfloat16, a smaller model, or another --device",
+        )
+    policy = _lower_residency(policy, settings, values, changes)
+    policy = _lower_tiles(policy, values, changes)
+    return policy, tuple(changes)
+
+
+def _from_table(device: Device, settings: Settings, threads: int) -> Policy:
+    row = _TABLE[device.kind]
+    dtype, vae_dtype = _dtypes(device, settings.dtype)
+    return Policy(
+        device=device,
+        dtype=dtype,
+        text_dtype=dtype,
+        vae_dtype=vae_dtype,
+        threads=threads,
+        residency="stage" if settings.offload_to_cpu else "all",
+        tile_frames=row.tiles[0],
+        tile_overlap=row.overlap,
+        kernels=row.kernels,
+    )
+
+
+def _dtypes(device: Device, asked: str) -> tuple[Dtype, Dtype]:
+    """The dtype of the transformers and that of the VAE."""
+    if asked == "float16" and device.kind == "cpu":
+        raise DeviceError(
+            "float16 is not offered on the CPU, where it takes 4 to 60 times as long as float32",
+            "use --dtype bfloat16, which takes as little memory, or --dtype float32",
+        )
+    match asked:
+        case "float32" | "bfloat16" | "float16":
+            return asked, asked
+    match device.kind:
+        case "cuda":
+            return ("bfloat16", "bfloat16") if device.bfloat16 else ("float16", "float16")
+        case "mps":
+            return "float32", "float16"
+        case "cpu":
+            return ("bfloat16", "bfloat16") if device.bfloat16 else ("float32", "float32")
+
+
+def _threads(environ: Mapping[str, str], cores: int | None) -> int:
+    """`OMP_NUM_THREADS`, which others obey too, else one for each core."""
+    text = environ.get(THREADS_VARIABLE, "").strip()
+    if not text:
+        return cores or usable_cores()
+    # It may be a list, one number for each level of nesting.
+    first = text.split(",", maxsplit=1)[0].strip()
+    if not (first.isascii() and first.isdigit() and 1 <= int(first) <= _MOST_THREADS):
+        raise SettingsError(
+            f"{THREADS_VARIABLE} is {text!r} and must be a number from 1 to {_MOST_THREADS}",
+            f"set {THREADS_VARIABLE}=4, say, or unset it",
+        )
+    return int(first)
+
+
+def _lower_dtype(
+    policy: Policy, settings: Settings, values: Mapping[str, int], changes: list[Adjusted]
+) -> Policy:
+    """bfloat16 in the place of an automatic float32 where only half of the memory is there."""
+    if settings.dtype != "auto" or policy.dtype != "float32" or _fits(policy, values, "stage"):
+        return policy
+    lowered = replace(policy, dtype="bfloat16", text_dtype="bfloat16", vae_dtype="bfloat16")
+    if policy.vae_dtype == "float16":
+        lowered = replace(lowered, vae_dtype="float16")
+    changes.append(Adjusted("dtype", "float32", "bfloat16", _too_little(policy, values)))
+    return lowered
+
+
+def _lower_residency(
+    policy: Policy, settings: Settings, values: Mapping[str, int], changes: list[Adjusted]
+) -> Policy:
+    if policy.residency == "stage" or _fits(policy, values, "all"):
+        return policy
+    needed = sum(_weights(policy, values).values()) + _TABLE[policy.device.kind].work
+    free = policy.device.memory.free
+    reason = f"all weights need {in_gib(needed)} and {in_gib(free)} are free"
+    changes.append(Adjusted("residency", "all", "stage", reason))
+    return replace(policy, residency="stage")
+
+
+def _lower_tiles(policy: Policy, values: Mapping[str, int], changes: list[Adjusted]) -> Policy:
+    weights = _weights(policy, values)
+    taken = sum(weights.values()) if policy.residency == "all" else weights.get("vae", 0)
+    free = policy.device.memory.free - taken
+    tiles = _TABLE[policy.device.kind].tiles
+    frames = next((count for count in tiles if _tile_work(policy, count) <= free), tiles[-1])
+    if frames == policy.tile_frames:
+        return policy
+    reason = f"{in_gib(max(0, free))} are free beside the weights"
+    changes.append(Adjusted("tile_frames", policy.tile_frames, frames, reason))
+    return replace(policy, tile_frames=frames)
+
+
+def _fits(policy: Policy, values: Mapping[str, int], residency: Residency) -> bool:
+    weights = _weights(policy, values).values()
+    needed = sum(weights) if residency == "all" else max(weights, default=0)
+    return needed + _TABLE[policy.device.kind].work <= policy.device.memory.free
+
+
+def _weights(policy: Policy, values: Mapping[str, int]) -> dict[str, int]:
+    """Bytes of each stage's weights in the run's dtypes."""
+    special = {"vae": policy.vae_dtype, "text_encoder": policy.text_dtype}
+    return {
+        stage: count * ITEM_BYTES[special.get(stage, policy.dtype)]
+        for stage, count in values.items()
+    }
+
+
+def _tile_work(policy: Policy, frames: int) -> int:
+    return frames * _FRAME_VALUES * ITEM_BYTES[policy.vae_dtype]
+
+
+def _too_little(policy: Policy, values: Mapping[str, int]) -> str:
+    weights = _weights(policy, values)
+    stage = max(weights, key=lambda name: weights[name], default="")
+    return (
+        f"{stage} in {policy.dtype} needs {in_gib(weights.get(stage, 0) + _TABLE[policy.device.kind].work)} "
+        f"and {in_gib(policy.device.memory.free)} are free"
+    )
