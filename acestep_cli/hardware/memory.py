@@ -74,15 +74,15 @@ def simulated_limit(environ: Mapping[str, str], variable: str) -> int | None:
 
 
 def in_gib(size: int) -> str:
-    """A size for people: `4.5 GiB`."""
-    return f"{size / GIB:.1f} GiB"
+    """A size for people: `4.52 GiB`."""
+    return f"{size / GIB:.2f} GiB"
 
 
 def _linux_memory(root: Path) -> Memory:
     text = read_text(root / "proc" / "meminfo")
     found = dict(re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE))
-    total = int(found.get("MemTotal", 0)) * 1024
-    free = int(found.get("MemAvailable", found.get("MemFree", 0))) * 1024
+    total = int(found.get("MemTotal", "0")) * 1024
+    free = int(found.get("MemAvailable") or found.get("MemFree", "0")) * 1024
     return Memory(total, free) if total else _pages()
 
 

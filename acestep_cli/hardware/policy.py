@@ -107,14 +107,13 @@ def choose_policy(
     devices = available_devices(environ) if devices is None else devices
     device = choose_device(settings.device, devices)
     threads = settings.threads or _threads(environ, cores)
-    policy = _from_table(device, settings, threads)
     changes: list[Adjusted] = []
-    if settings.device == "auto" and device.kind != "cpu" and not _fits(policy, values, "stage"):
-        fallback = _from_table(choose_device("cpu", devices), settings, threads)
-        reason = _too_little(policy, values)
-        changes.append(Adjusted("device", device.torch_name, "cpu", reason))
-        policy = fallback
+    policy = _from_table(device, settings, threads)
     policy = _lower_dtype(policy, settings, values, changes)
+    if settings.device == "auto" and device.kind != "cpu" and not _fits(policy, values, "stage"):
+        changes = [Adjusted("device", device.torch_name, "cpu", _too_little(policy, values))]
+        policy = _from_table(choose_device("cpu", devices), settings, threads)
+        policy = _lower_dtype(policy, settings, values, changes)
     if not _fits(policy, values, "stage"):
         raise OutOfMemory(
             f"not enough memory on {policy.device.torch_name}: {_too_little(policy, values)}",
@@ -235,7 +234,6 @@ def _tile_work(policy: Policy, frames: int) -> int:
 def _too_little(policy: Policy, values: Mapping[str, int]) -> str:
     weights = _weights(policy, values)
     stage = max(weights, key=lambda name: weights[name], default="")
-    return (
-        f"{stage} in {policy.dtype} needs {in_gib(weights.get(stage, 0) + _TABLE[policy.device.kind].work)} "
-        f"and {in_gib(policy.device.memory.free)} are free"
-    )
+    needed = weights.get(stage, 0) + _TABLE[policy.device.kind].work
+    free = policy.device.memory.free
+    return f"{stage} in {policy.dtype} needs {in_gib(needed)} and {in_gib(free)} are free"
