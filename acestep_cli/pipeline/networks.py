@@ -37,8 +37,10 @@ class Networks:
     any work is done.
     """
 
-    def __init__(self, checkpoints: CheckpointSet, policy: Policy) -> None:
-        self.checkpoints, self.policy = checkpoints, policy
+    def __init__(
+        self, checkpoints: CheckpointSet, policy: Policy, kept_timbre: Path | None = None
+    ) -> None:
+        self.checkpoints, self.policy, self.kept_timbre = checkpoints, policy, kept_timbre
         self.device = torch.device(policy.device.torch_name)
         self.dit_folder = checkpoints.dit.path
         self.config = _parse(self.dit_folder, AceStepConfig.from_json)
@@ -56,6 +58,11 @@ class Networks:
                 f"and {self.dit_folder} expects {self.config.text_hidden}",
                 "fetch both from the same release",
             )
+
+    @property
+    def timbre_frames(self) -> int:
+        """Frames of a timbre reference (750: 30 s)."""
+        return self.config.timbre_frames
 
     @property
     def indexes(self) -> tuple[TensorIndex, ...]:

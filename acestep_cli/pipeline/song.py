@@ -15,7 +15,6 @@ from torch import Tensor
 
 from acestep_cli.errors import Cancelled, ExitCode
 from acestep_cli.events import Observer, StageProgress, Warned, stage
-from acestep_cli.models.encoders import ConditionEncoder
 from acestep_cli.pipeline.conditioner import (
     TextFeatures,
     Words,
@@ -30,7 +29,8 @@ from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.sampler import SamplerInputs, SamplingOptions, sample
 from acestep_cli.pipeline.schedule import Schedule
-from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE, Canvas, silence_frames, text2music
+from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE, Canvas, text2music
+from acestep_cli.pipeline.timbre import silent_timbre
 from acestep_cli.pipeline.velocity import Condition
 
 CancelPoll = Callable[[], ExitCode | None]
@@ -121,13 +121,6 @@ def _pack(features: list[TextFeatures], networks: Networks, *, guided: bool) -> 
     known = {id(found): pack_condition(found, timbre, encoder) for found in features}
     null_state = networks.null_condition() if guided else None
     return _Packed([known[id(found)] for found in features], null_state)
-
-
-def silent_timbre(networks: Networks, encoder: ConditionEncoder) -> Tensor:
-    """The timbre token [1, 1, E] of no reference: 30 s of silence."""
-    frames = networks.config.timbre_frames
-    reference = silence_frames(networks.silence, frames).to(networks.dtype)
-    return encoder.timbre_encoder(reference)[:, None]
 
 
 def _compose(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,16 @@ def _networks(job: Job) -> Any:
     from acestep_cli.pipeline.networks import Networks
 
     set_threads(job.policy.threads)
-    return Networks(job.checkpoints, job.policy)
+    return Networks(job.checkpoints, job.policy, _kept_timbre(job))
+
+
+def _kept_timbre(job: Job) -> Path:
+    """The file that keeps the timbre token of silence for this checkpoint and this way to run it."""
+    from acestep_cli.config import user_cache_folder
+
+    cache = user_cache_folder(os.environ)
+    way = f"{job.policy.device.kind}-{job.policy.dtype}-{job.policy.threads}"
+    return cache / "timbre" / f"{job.fingerprints[job.model][:32]}-{way}.safetensors"
 
 
 def _song_job(job: Job) -> SongJob:

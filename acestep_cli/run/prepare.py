@@ -42,7 +42,7 @@ def prepare(spec: RunSpec) -> Job:
     indexes = [read_index(part.path) for part in folders]
     # The kernel reads the weights while torch is being imported.
     prefetch(indexes)
-    sizes = {part.kind: index.nbytes for part, index in zip(folders, indexes, strict=True)}
+    sizes = {part.kind: index.values() for part, index in zip(folders, indexes, strict=True)}
     policy, adjusted = choose_policy(settings, sizes)
     early: list[Event] = [
         Warned(code, message) for code, message in (*spec.resolved.warnings, *warnings)

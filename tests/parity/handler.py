@@ -20,8 +20,8 @@ from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.prepare import sampling_of, schedule_of
 from acestep_cli.pipeline.sampler import SamplerInputs, sample
 from acestep_cli.pipeline.settle import settle
-from acestep_cli.pipeline.song import silent_timbre
 from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE, Canvas, text2music
+from acestep_cli.pipeline.timbre import silent_timbre
 from acestep_cli.pipeline.velocity import Condition
 from acestep_cli.request import SongRequest
 from tests.parity.base import Case, Check, equal, no_grad, relative

@@ -1,0 +1,30 @@
+"""What every test stands on: a private home, no settings of the machine's user, few threads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keeps a test from reading or writing the user's settings, caches and checkpoints."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("ACESTEP_", "HF_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ACESTEP_HOME", str(home))
+    monkeypatch.setenv("HF_HOME", str(home / "hub"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    return home
+
+
+@pytest.fixture
+def checkpoints() -> Path:
+    """A folder of tiny checkpoints in the published layout: turbo, base, XL."""
+    return GOLDEN / "checkpoints"
