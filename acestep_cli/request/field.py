@@ -21,11 +21,11 @@ MAX_SEED = 2**32 - 1
 class Field:
     """A parameter. `default` None means "not given": a later stage decides.
 
-    Spellings differ by more than case, dashes and underscores, which never matter; `aliases` lists
-    no others. `minimum` and `maximum` are inclusive, except that `above_minimum` excludes the minimum itself.
-    `spellings` are the documented command-line forms where they differ from `--name-in-kebab-case`;
-    `flagless` parameters exist everywhere but on the command line; `ignored` is the reason why the
-    parameter has no effect here, empty where it has one.
+    `aliases` are further names; case, dashes and underscores never matter. `minimum` and `maximum`
+    are inclusive, except that `above_minimum` excludes the minimum itself. `spellings` are the
+    documented command-line forms where they differ from `--name-in-kebab-case`; `flagless`
+    parameters exist everywhere but on the command line, `hidden` ones are left out of its help.
+    `ignored` is the reason why the parameter has no effect here, empty where it has one.
     """
 
     name: str
