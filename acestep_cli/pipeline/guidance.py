@@ -66,11 +66,8 @@ def angle_guidance(
     clean, clean_null = latents - time * conditional, latents - time * null
     angle = _angle(clean, clean_null)
     turned = (weight * angle).clamp(-ADG_ANGLE_LIMIT, ADG_ANGLE_LIMIT)
-    sine = angle.sin()
-    # Nearly parallel predictions: the quotient of sines tends to the weight itself.
-    stretch = torch.where(sine > 1e-3, turned.sin() / sine, torch.full_like(sine, weight))
     aside = _double(_perpendicular(clean - clean_null, clean_null))
-    guided = turned.cos() * _double(clean) + stretch * aside
+    guided = turned.cos() * _double(clean) + turned.sin() / angle.sin() * aside
     return ((_double(latents) - guided) / time).to(latents.device, latents.dtype)
 
 
@@ -82,8 +79,8 @@ def within(time: float, start: float, end: float) -> bool:
 
 
 def _angle(first: Tensor, second: Tensor) -> Tensor:
-    """Angle between frames in double precision, [B, T, 1]; never quite 0 or pi, and a right one
-    where a frame is zero."""
+    """Angle between frames in double precision, [B, T, 1]; a right one where a frame is zero, and
+    at least 0.0014 away from 0 and pi, so that one can divide by its sine."""
     directions = F.normalize(_double(first), dim=-1), F.normalize(_double(second), dim=-1)
     cosine = (directions[0] * directions[1]).sum(-1, keepdim=True)
     return cosine.clamp(-1 + 1e-6, 1 - 1e-6).acos()

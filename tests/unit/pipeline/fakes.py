@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from acestep_cli.models.config import AceStepConfig
 from acestep_cli.models.dit import CrossCache, DiT, Modulation
+from acestep_cli.pipeline.noise import NoiseSource
+from acestep_cli.pipeline.sampler import SamplerInputs, SamplingOptions, sample
+from acestep_cli.pipeline.schedule import Schedule, turbo_schedule
 from acestep_cli.pipeline.velocity import Condition
+
+NULL = torch.zeros(1, 1, 5)
+"""The null condition of a formula network."""
 
 Formula = Callable[[Tensor, Tensor, float], Tensor]
 """(latents [B, T, C], first value of each item's condition [B, 1, 1], time) to a velocity."""
@@ -87,3 +93,45 @@ def tiny_dit(seed: int = 0) -> DiT:
     for parameter in dit.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator) * 0.2
     return dit.eval()
+
+
+def run(
+    formula: Formula,
+    options: SamplingOptions | None = None,
+    schedule: Schedule | None = None,
+    noise_source: NoiseSource | None = None,
+    **inputs: Any,
+) -> tuple[Tensor, FormulaNetwork, list[float]]:
+    """Sample one item with four turbo steps unless told otherwise: latents, network, times."""
+    dit, fake = network(formula)
+    given: dict[str, Any] = {"condition": condition(1.0), "noise": ramp()} | inputs
+    times: list[float] = []
+    result = sample(
+        dit,
+        SamplerInputs(**given),
+        options or SamplingOptions(),
+        schedule or turbo_schedule(4, 1),
+        noise_source,
+        on_call=times.append,
+    )
+    return result, fake, times
+
+
+def toward(x: Tensor, condition: Tensor | float, time: float) -> Tensor:
+    """A straight path from where x is to the condition's value."""
+    return (x - condition) / time
+
+
+def clock(x: Tensor, condition: Tensor | float, time: float) -> Tensor:
+    """A velocity that is the time."""
+    return torch.full_like(x, time)
+
+
+def told(values: list[list[float]]) -> Formula:
+    """Remembers the condition of every call."""
+
+    def formula(x: Tensor, condition: Tensor, time: float) -> Tensor:
+        values.append(condition.flatten().tolist())
+        return torch.zeros_like(x)
+
+    return formula

@@ -1,10 +1,13 @@
+from __future__ import annotations
+
 import pytest
 import torch
+from torch import Tensor
 
 from acestep_cli.pipeline.repaint import Repaint, blend, inject, soft_mask
 
 
-def mask(text):
+def mask(text: str) -> Tensor:
     return torch.tensor([[letter == "x" for letter in text]])
 
 
@@ -19,35 +22,35 @@ def mask(text):
         ("...xx.....", 0, [0, 0, 0, 1, 1, 0, 0, 0, 0, 0]),
     ],
 )
-def test_ramps_lie_outside_the_region_and_fit_the_room(text, frames, wanted):
+def test_ramps_lie_outside_and_fit_the_room(text: str, frames: int, wanted: list[float]) -> None:
     assert soft_mask(mask(text), frames)[0].tolist() == pytest.approx(wanted)
 
 
-def test_rows_have_regions_of_their_own():
+def test_rows_have_regions_of_their_own() -> None:
     rows = torch.cat([mask("x..."), mask("...x")])
     assert soft_mask(rows, 1).tolist() == [[1, 0.5, 0, 0], [0, 0, 0.5, 1]]
 
 
-def test_injection_puts_back_the_source_at_the_noise_level():
+def test_injection_puts_back_the_source_at_the_noise_level() -> None:
     latents, noise = torch.full((1, 4, 2), 5.0), torch.full((1, 4, 2), 10.0)
     repaint = Repaint(mask("..x."), torch.full((1, 4, 2), -2.0))
     moved = inject(latents, repaint, 0.25, noise)
     assert moved[0, :, 0].tolist() == [1.0, 1.0, 5.0, 1.0]  # 0.25 * 10 + 0.75 * -2
 
 
-def test_blend_keeps_what_is_far_from_the_region():
+def test_blend_keeps_what_is_far_from_the_region() -> None:
     latents, source = torch.ones(1, 6, 2), torch.full((1, 6, 2), 3.0)
     blended = blend(latents, Repaint(mask("...x.."), source, crossfade_frames=1))
     assert blended[0, :, 1].tolist() == [3, 3, 2, 1, 2, 3]
 
 
-def test_no_crossfade_blends_nothing():
+def test_no_crossfade_blends_nothing() -> None:
     latents = torch.ones(1, 4, 2)
     repaint = Repaint(mask("..x."), torch.zeros(1, 4, 2), crossfade_frames=0)
     assert torch.equal(blend(latents, repaint), latents)
 
 
 @pytest.mark.parametrize(("ratio", "steps", "injected"), [(0.5, 5, 2), (0.5, 7, 4), (1, 8, 8)])
-def test_halves_of_the_injected_steps_go_to_the_even_number(ratio, steps, injected):
+def test_halves_of_a_step_go_to_the_even_number(ratio: float, steps: int, injected: int) -> None:
     repaint = Repaint(mask("x"), torch.zeros(1, 1, 1), injection_ratio=ratio)
     assert repaint.injected_steps(steps) == injected

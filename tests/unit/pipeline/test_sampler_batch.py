@@ -1,7 +1,10 @@
 """Items of a batch do not hear each other, and a run repeats: with a real (tiny) DiT."""
 
+from __future__ import annotations
+
 import pytest
 import torch
+from torch import Tensor
 
 from acestep_cli.pipeline.flow_edit import FlowEditInputs, FlowEditOptions, flow_edit
 from acestep_cli.pipeline.noise import SeededNoise, batch_noise
@@ -16,20 +19,20 @@ FRAMES = 21
 SEEDS = [5, 6, 7]
 
 
-def drawn(name, *shape):
+def drawn(name: str, *shape: int) -> Tensor:
     generator = torch.Generator().manual_seed(sum(map(ord, name)))
     return torch.randn(*shape, generator=generator)
 
 
-def given(name):
+def given(name: str) -> Condition:
     return Condition(drawn(name, 3, 6, 12), drawn(name + "context", 3, FRAMES, 128))
 
 
-def only(condition, items):
+def only(condition: Condition, items: list[int]) -> Condition:
     return Condition(condition.states[items], condition.context[items])
 
 
-def regions():
+def regions() -> Tensor:
     mask = torch.zeros(3, FRAMES, dtype=torch.bool)
     for row, (start, end) in enumerate([(3, 9), (0, FRAMES), (10, 21)]):
         mask[row, start:end] = True
@@ -45,7 +48,7 @@ OPTIONS = {
 }
 
 
-def compose(options, items):
+def compose(options: SamplingOptions, items: list[int]) -> Tensor:
     seeds = [SEEDS[item] for item in items]
     source = drawn("source", 3, FRAMES, 64)[items]
     inputs = SamplerInputs(
@@ -62,7 +65,7 @@ def compose(options, items):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_an_item_of_a_batch_is_what_it_is_alone(name):
+def test_an_item_of_a_batch_is_what_it_is_alone(name: str) -> None:
     together = compose(OPTIONS[name], [0, 1, 2])
     for item in range(3):
         alone = compose(OPTIONS[name], [item])
@@ -71,7 +74,7 @@ def test_an_item_of_a_batch_is_what_it_is_alone(name):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_the_same_run_gives_the_same_numbers(name):
+def test_the_same_run_gives_the_same_numbers(name: str) -> None:
     first = compose(OPTIONS[name], [0, 1])
     torch.manual_seed(99)
     torch.randn(7)
@@ -79,8 +82,8 @@ def test_the_same_run_gives_the_same_numbers(name):
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
-def test_edits_of_a_batch_are_what_they_are_alone(scale):
-    def edit(items):
+def test_edits_of_a_batch_are_what_they_are_alone(scale: float) -> None:
+    def edit(items: list[int]) -> Tensor:
         inputs = FlowEditInputs(
             source=drawn("source", 3, FRAMES, 64)[items],
             source_condition=only(given("words"), items),
