@@ -107,13 +107,14 @@ class Networks:
         self._load(module, self._dit_index, prefix="decoder.")
         return module
 
-    def vae(self) -> Vae:
-        """The autoencoder, weight norm folded."""
+    def decoder(self) -> Vae:
+        """The autoencoder with its decoder alone, weight norm folded."""
         with torch.device("meta"):
             module = Vae(self.vae_config)
         load_weights(
-            module,
+            module.decoder,
             self._vae_index,
+            prefix="decoder.",
             dtype=torch.float32,
             device=self.device,
             rename=published_name,

@@ -58,7 +58,7 @@ def _networks(job: Job) -> Any:
 
 
 def _kept_timbre(job: Job) -> Path:
-    """The file that keeps the timbre token of silence for this checkpoint and this way to run it."""
+    """The file that keeps the timbre token of silence for this checkpoint and way to run it."""
     from acestep_cli.config import user_cache_folder
 
     cache = user_cache_folder(os.environ)

@@ -65,7 +65,7 @@ def prepare(spec: RunSpec) -> Job:
             seeds=seeds,
             fingerprints=fingerprints,
             sources={},
-            hardware=policy.as_dict(),
+            hardware=policy.shaping(),
         ),
         fingerprints=fingerprints,
         early=(*_remarks(request, checkpoints), *early, *adjusted),

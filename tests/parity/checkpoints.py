@@ -13,10 +13,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from acestep_cli.config import Settings
+from acestep_cli.hardware.policy import choose_policy
 from acestep_cli.models.acestep import AceStepModel
 from acestep_cli.models.config import AceStepConfig
 from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
 from acestep_cli.models.vae import Vae, VaeConfig, published_name
+from acestep_cli.pipeline.networks import Networks
+from acestep_cli.weights.locate import find_set
+from acestep_cli.weights.places import Place
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -94,3 +99,12 @@ def _recorded_name(path: Path) -> str | None:
 def _speaks_of(path: Path, model: str) -> bool:
     words = path.name.removeprefix("acestep-v15-").split("-")
     return set(model.replace("_", "-").split("-")) <= set(words)
+
+
+@cache
+def open_networks(folder: Path, model: str) -> Networks:
+    """The real loading code on one checkpoint of a golden folder: float32, on the CPU."""
+    place = Place(folder / "checkpoints", "the golden folder")
+    checkpoints = find_set(model, "text2music", [place])
+    policy, _ = choose_policy(Settings(device="cpu", dtype="float32"), {})
+    return Networks(checkpoints, policy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,6 @@ UPSTREAM = Parity(
     turbo_step_limit=8,
     unplanned_duration=True,
     untrimmed=True,
-    linear_sde_times=True,
     prompts_as_typed=True,
 )
 UNPLANNED_TEXT_SECONDS, UNPLANNED_SECONDS = 30.0, 120.0
@@ -134,7 +134,10 @@ def _render(
     """Item `index` of the batch, on its own."""
     turbo = networks.config.is_turbo
     request, _ = settle(_request(entry["handler_kwargs"]), "turbo" if turbo else "base", "")
-    sampling = sampling_of(request, turbo=turbo, parity=UPSTREAM)
+    # Only the base family leaves its schedule when it adds noise.
+    sampling = sampling_of(
+        request, turbo=turbo, parity=replace(UPSTREAM, linear_sde_times=not turbo)
+    )
     noise = song_noise(seed, entry["latent_frames"])
     checks = [equal(f"noise {index}", noise, golden["noise"][index : index + 1])]
     if request.retake_variance:
@@ -160,14 +163,19 @@ def _render(
     decoded = decode_song(
         networks.decoder(),
         latents[0],
-        networks.policy.tiling,
+        networks.tiling,
         rescale=request.latent_rescale,
         shift=request.latent_shift,
     )
     wave = torch.from_numpy(anti_clip(decoded.numpy()))
     return [
         *checks,
-        relative(f"latents {index}", latents, final, LATENTS),
+        relative(
+            f"latents {index}",
+            latents * request.latent_rescale + request.latent_shift,
+            final,
+            LATENTS,
+        ),
         *compare_wave(wave, golden, index, entry["wav"][index]),
     ]
 
