@@ -104,7 +104,8 @@ def unknown_key(key: str) -> Problem:
         return Problem(
             key, f"{setting} is no parameter of a song", f"write {setting} outside [{GENERATION}]"
         )
-    close = near_miss(name) or near_miss(name, tuple(SETTINGS_BY_NAME))
+    known = FIELDS if table == GENERATION else (*SETTINGS, *FIELDS)
+    close = near_miss(name, tuple(word for row in known for word in (row.name, *row.aliases)))
     field = find_key(close) if close else None
     remedy = f"did you mean {full_key(field)}?" if field else "see `acestep config --list`"
     return Problem(key, f"there is no setting {shown(key)}", remedy)

@@ -1,0 +1,302 @@
+"""Layers: which source wins, what the origins say, and that flags, files and variables agree."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from acestep_cli import config
+from acestep_cli.config import schema
+from acestep_cli.errors import InputError, SettingsError, UsageError
+from acestep_cli.request import FIELDS, SongRequest, as_plain, as_text
+from tests.unit.request.test_request import sample
+
+
+class Place:
+    """A user's folder, a project with a folder inside it, an environment that knows only them."""
+
+    def __init__(self, root: Path) -> None:
+        self.home = root / "home"
+        self.project = root / "project"
+        self.inside = self.project / "a" / "b"
+        self.home.mkdir()
+        self.inside.mkdir(parents=True)
+        self.named = root / "named.toml"
+
+    def user(self, text: str) -> None:
+        (self.home / "config.toml").write_text(text, "utf-8")
+
+    def here(self, text: str) -> None:
+        (self.project / "acestep.toml").write_text(text, "utf-8")
+
+    def resolve(
+        self, flags: dict[str, Any] | None = None, *, named: str | None = None, **options: Any
+    ) -> config.Resolved:
+        if named is not None:
+            self.named.write_text(named, "utf-8")
+            options["config_file"] = self.named
+        variables = {"ACESTEP_HOME": str(self.home), **options.pop("environ", {})}
+        return config.resolve(flags, environ=variables, cwd=self.inside, **options)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_nothing_given(place: Place) -> None:
+    resolved = place.resolve()
+    assert resolved.request == SongRequest()
+    assert resolved.settings == config.Settings()
+    assert set(resolved.origins) == {field.name for field in (*FIELDS, *config.SETTINGS)}
+    assert set(resolved.origins.values()) == {"default"}
+    assert (resolved.ignored, resolved.warnings, dict(resolved.where)) == ((), (), {})
+    assert not resolved.given("bpm")
+
+
+def test_each_layer_wins_over_those_before_it(place: Place) -> None:
+    preset = "\n[presets.mine]\nbpm = 104\n"
+    steps: list[tuple[str, dict[str, Any], int, str, str]] = []
+    place.user("[generation]\nbpm = 101\n" + preset)
+    steps.append(("file", {}, 101, "file", str(place.home / "config.toml")))
+    options: dict[str, Any] = {}
+    for grow, value, origin, where in (
+        (lambda: place.here("bpm = 102\n"), 102, "file", str(place.project / "acestep.toml")),
+        (lambda: options.update(named="generation.bpm = 103"), 103, "file", str(place.named)),
+        (lambda: options.update(preset="mine"), 104, "preset", "preset mine in"),
+        (lambda: options.update(environ={"ACESTEP_BPM": "105"}), 105, "env", "ACESTEP_BPM"),
+        (lambda: options.update(plan={"bpm": 106}), 106, "plan", "plan"),
+        (lambda: options.update(flags={"bpm": "107"}), 107, "flag", "flag"),
+    ):
+        grow()
+        resolved = place.resolve(**options)
+        assert resolved.request.bpm == value
+        assert resolved.origins["bpm"] == origin and resolved.given("bpm")
+        assert resolved.where["bpm"].startswith(where)
+
+
+def test_layers_are_merged_key_by_key(place: Place) -> None:
+    place.user("[generation]\nbpm = 101\nthinking = false\n")
+    place.here("[generation]\nbpm = 102\nshift = 2.0\n")
+    resolved = place.resolve({"shift": None, "caption": "rain"})
+    request = resolved.request
+    assert (request.bpm, request.thinking, request.shift) == (102, False, 2.0)
+    assert resolved.origins["thinking"] == "file" and resolved.origins["caption"] == "flag"
+    assert resolved.origins["lyrics"] == "default"
+
+
+def test_the_nearest_project_file_counts(place: Place) -> None:
+    place.here("bpm = 100\nshift = 2.0\n")
+    (place.inside / "acestep.toml").write_text("bpm = 90\n", "utf-8")
+    request = place.resolve().request
+    assert (request.bpm, request.shift) == (90, None)
+
+
+def test_flags_may_take_a_value_back(place: Place) -> None:
+    place.user("[generation]\nduration = 120\nseed = 7\nkeyscale = 'Am'\nthinking = true\n")
+    resolved = place.resolve({"duration": "-1", "seed": "-1", "key": "", "thinking": "auto"})
+    request = resolved.request
+    assert (request.duration, request.seed, request.keyscale, request.thinking) == (
+        None,
+        (),
+        "",
+        None,
+    )
+    assert resolved.origins["duration"] == "flag"
+
+
+def test_what_follows_has_the_origin_of_its_cause(place: Place) -> None:
+    place.user("[generation]\nseeds = [1, 2]\n")
+    resolved = place.resolve({"src_audio": "song.wav"}, environ={"ACESTEP_LYRICS": "[inst]"})
+    assert resolved.request.batch_size == 2 and resolved.origins["batch_size"] == "file"
+    assert resolved.request.task_type == "cover" and resolved.origins["task_type"] == "flag"
+    assert resolved.request.instrumental and resolved.origins["instrumental"] == "env"
+    assert resolved.where["instrumental"] == "ACESTEP_LYRICS"
+
+
+def test_new_lyrics_replace_instrumental_ones(place: Place) -> None:
+    place.user("[generation]\nlyrics = '[Instrumental]'\n")
+    request = place.resolve({"lyrics": "la la"}).request
+    assert (request.lyrics, request.instrumental) == ("la la", False)
+
+
+def test_ignored_and_warnings(place: Place) -> None:
+    place.user("use_flash_attention = true\n[generation]\nlm_backend = 'vllm'\n")
+    resolved = place.resolve({"duration": 5}, environ={"ACESTEP_COT_BPM": "90"})
+    assert set(resolved.ignored) == {"use_flash_attention", "lm_backend", "cot_bpm"}
+    assert [code for code, _ in resolved.warnings] == ["short_duration"]
+
+
+def test_settings_and_their_types(place: Place) -> None:
+    place.user('api_key = "secret"\napi_mode = "completion"\nthreads = 3\n')
+    resolved = place.resolve(
+        {"device": "CUDA:1", "dtype": "bf16", "checkpoints": "~/models", "offload": True}
+    )
+    settings = resolved.settings
+    assert (settings.device, settings.dtype, settings.threads) == ("cuda:1", "bfloat16", 3)
+    assert settings.checkpoints == Path.home() / "models" and settings.offload_to_cpu is True
+    assert (settings.api_key, settings.api_mode) == ("secret", "completion")
+    assert resolved.origins["device"] == "flag" and resolved.origins["threads"] == "file"
+
+
+@pytest.mark.parametrize("key", ["output_dir", "save_dir", "generation.save_dir", "output-dir"])
+def test_the_output_folder_has_two_names(place: Place, key: str) -> None:
+    resolved = place.resolve({key: "songs"})
+    assert resolved.settings.output_dir == Path("songs")
+    assert resolved.request.save_dir == "songs"
+    assert resolved.origins["output_dir"] == resolved.origins["save_dir"] == "flag"
+    assert place.resolve().request.save_dir is None
+
+
+def test_relative_folders_belong_to_the_project_file(place: Place) -> None:
+    (place.project / "voice.wav").touch()
+    text = (
+        'output_dir = "songs"\nreference_audio = "voice.wav"\nsrc_audio = "20240101-120000-abcd"\n'
+    )
+    place.here(text)
+    resolved = place.resolve()
+    assert resolved.settings.output_dir == place.project / "songs"
+    assert resolved.request.reference_audio == str(place.project / "voice.wav")
+    assert resolved.request.src_audio == "20240101-120000-abcd"
+    place.here("")
+    place.user(text)
+    resolved = place.resolve()
+    assert resolved.settings.output_dir == Path("songs")
+    assert resolved.request.reference_audio == "voice.wav"
+
+
+@pytest.mark.parametrize(
+    ("flags", "kind", "words"),
+    [
+        ({"bmp": 1}, UsageError, ("'bmp'", "generation.bpm")),
+        ({"devise": "cpu"}, UsageError, ("'devise'", "device")),
+        ({"device": "tpu"}, UsageError, ("'tpu'", "cuda:N")),
+        ({"dtype": "int4"}, UsageError, ("'int4'", "bfloat16")),
+        ({"threads": 0}, UsageError, ("threads 0", "1 to 1024")),
+        ({"threads": "many"}, UsageError, ("'many'",)),
+        ({"api_url": "ftp://x"}, UsageError, ("ftp://x", "http://127.0.0.1:8001")),
+        ({"bpm": 20}, UsageError, ("bpm 20", "30 to 300")),
+        ({"bpm": 20, "shift": 0}, UsageError, ("bpm 20", "shift 0")),
+        ({"codes": "1 x"}, InputError, ("'x'",)),
+        ({"cfg_interval_start": 0.9, "cfg_interval_end": 0.1}, UsageError, ("0.9", "0.1")),
+        ({"checkpoints": "a\0b"}, UsageError, ("checkpoints", "NUL")),
+        ({"output_dir": "~nobody-of-that-name/x"}, UsageError, ("home folder",)),
+    ],
+)
+def test_bad_flags(place: Place, flags: dict[str, Any], kind: type, words: tuple[str, ...]) -> None:
+    with pytest.raises(kind) as caught:
+        place.resolve(flags)
+    for word in words:
+        assert word in f"{caught.value} | {caught.value.hint}"
+
+
+def test_presets(place: Place) -> None:
+    place.user("[presets.draft]\nsteps = 4\n[presets.fine]\nsteps = 20\nbatch = 2\n")
+    place.here("[presets.fine]\nsteps = 16\n")
+    assert place.resolve(preset="draft").request.inference_steps == 4
+    resolved = place.resolve(preset="fine")
+    assert (resolved.request.inference_steps, resolved.request.batch_size) == (16, 1)
+    assert resolved.origins["inference_steps"] == "preset"
+    found = config.find_presets(environ={"ACESTEP_HOME": str(place.home)}, cwd=place.inside)
+    assert found == {"draft": {"inference_steps": 4}, "fine": {"inference_steps": 16}}
+    with pytest.raises(UsageError, match="'drfat'") as caught:
+        place.resolve(preset="drfat")
+    assert "draft" in caught.value.hint
+
+
+def test_a_preset_where_there_is_none(place: Place) -> None:
+    with pytest.raises(UsageError) as caught:
+        place.resolve(preset="draft")
+    assert "[presets.draft]" in caught.value.hint
+
+
+def test_a_folder_that_is_gone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place.inside)
+    place.inside.rmdir()
+    with pytest.raises(SettingsError, match="current folder"):
+        config.resolve(environ={"ACESTEP_HOME": str(place.home)})
+
+
+def test_the_users_folder_without_acestep_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    for folder, name in (
+        (config.user_config_file({}), "config.toml"),
+        (config.user_data_folder({}), "acestep"),
+        (config.user_cache_folder({}), "acestep"),
+    ):
+        assert folder.is_relative_to(tmp_path) and folder.name == name
+        assert "acestep" in folder.parts
+
+
+ALL = [field.name for field in FIELDS if field.name not in ("save_dir",)]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_parameter_by_file_variable_and_flag(place: Place, name: str) -> None:
+    """The same value arrives by `generation.NAME`, flat NAME, `ACESTEP_NAME` and flag."""
+    field = next(field for field in FIELDS if field.name == name)
+    value = getattr(SongRequest.from_values({name: sample(name)}), name)
+    # The switches of other modes are refused as a whole, whatever gives them.
+    if field.group == "Other modes":
+        with pytest.raises(UsageError, match=name):
+            place.resolve({name: value})
+        return
+    plain = {name: as_plain(name, value), **company(name)}
+    for origin, resolved in (
+        ("file", place.resolve(named=tomli_w.dumps({"generation": plain}))),
+        ("file", place.resolve(named=tomli_w.dumps(plain))),
+        (
+            "env",
+            place.resolve(company(name), environ={f"ACESTEP_{name.upper()}": as_text(name, value)}),
+        ),
+        ("flag", place.resolve(plain)),
+    ):
+        assert getattr(resolved.request, name) == value, origin
+        assert resolved.origins[name] == origin
+        assert (name in resolved.ignored) == bool(field.ignored)
+
+
+def company(name: str) -> dict[str, Any]:
+    """What else must be said so that the sample value of `name` fits the rest of the request."""
+    if name == "repainting_start":
+        return {"repainting_end": 60.0}
+    return {}
+
+
+SETTING_SAMPLES = {
+    "checkpoints": "models", "output_dir": "songs", "device": "cpu", "dtype": "float16",
+    "offload_to_cpu": True, "threads": 3, "api_url": "https://example.org", "api_key": "k",
+    "api_mode": "completion",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(config.Settings)])
+def test_each_setting_by_file_variable_and_flag(place: Place, name: str) -> None:
+    value = SETTING_SAMPLES[name]
+    field = schema.SETTINGS_BY_NAME[name]
+    assert field.help and field.group and field.flags and "," not in field.help
+    expected: Any = Path(str(value)) if field.kind == "path" else value
+    place.user(tomli_w.dumps({name: value}))
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    assert getattr(place.resolve().settings, name) == expected
+    place.user("")
+    for variable in (name, *field.aliases):
+        resolved = place.resolve(environ={f"ACESTEP_{variable.upper()}": text})
+        assert getattr(resolved.settings, name) == expected
+        assert resolved.origins[name] == "env"
+    assert getattr(place.resolve({name: value}).settings, name) == expected
+
+
+def test_table_and_settings_agree_in_defaults() -> None:
+    for field in fields(config.Settings):
+        row = schema.SETTINGS_BY_NAME[field.name]
+        default = Path(row.default) if row.kind == "path" and row.default else row.default
+        assert getattr(config.Settings(), field.name) == default
