@@ -32,7 +32,7 @@ class _Row:
 
     `tiles` are the numbers of latent frames that the VAE decodes at once, best first; `overlap` is
     more than the nine frames on either side that a frame can reach, so tiles leave no trace.
-    `work` is the least a stage needs beside its weights: activations, a small tile, a context.
+    `work` is what a run needs beside weights and tiles: activations, the device's own context.
     """
 
     tiles: tuple[int, ...]
@@ -42,8 +42,8 @@ class _Row:
 
 
 _TABLE: dict[Kind, _Row] = {
-    "cpu": _Row((256, 128, 64), 16, GIB // 4, {"attention": "sdpa", "vae": "rows"}),
-    "cuda": _Row((512, 256, 128, 64), 16, GIB, {"attention": "sdpa", "vae": "plain"}),
+    "cpu": _Row((256, 128, 64), 16, GIB // 8, {"attention": "sdpa", "vae": "rows"}),
+    "cuda": _Row((512, 256, 128, 64), 16, GIB // 2, {"attention": "sdpa", "vae": "plain"}),
     "mps": _Row((64, 48), 16, GIB // 2, {"attention": "sdpa", "vae": "plain"}),
 }
 # What decoding a latent frame takes: three activations of 1920 samples in 128 channels.
@@ -192,7 +192,7 @@ def _lower_residency(
 ) -> Policy:
     if policy.residency == "stage" or _fits(policy, values, "all"):
         return policy
-    needed = sum(_weights(policy, values).values()) + _TABLE[policy.device.kind].work
+    needed = sum(_weights(policy, values).values()) + _least_work(policy)
     free = policy.device.memory.free
     reason = f"all weights need {in_gib(needed)} and {in_gib(free)} are free"
     changes.append(Adjusted("residency", "all", "stage", reason))
@@ -202,12 +202,12 @@ def _lower_residency(
 def _lower_tiles(policy: Policy, values: Mapping[str, int], changes: list[Adjusted]) -> Policy:
     weights = _weights(policy, values)
     taken = sum(weights.values()) if policy.residency == "all" else weights.get("vae", 0)
-    free = policy.device.memory.free - taken
-    tiles = _TABLE[policy.device.kind].tiles
+    row = _TABLE[policy.device.kind]
+    free, tiles = policy.device.memory.free - taken - row.work, row.tiles
     frames = next((count for count in tiles if _tile_work(policy, count) <= free), tiles[-1])
     if frames == policy.tile_frames:
         return policy
-    reason = f"{in_gib(max(0, free))} are free beside the weights"
+    reason = f"{in_gib(free)} are free beside the weights"
     changes.append(Adjusted("tile_frames", policy.tile_frames, frames, reason))
     return replace(policy, tile_frames=frames)
 
@@ -215,7 +215,7 @@ def _lower_tiles(policy: Policy, values: Mapping[str, int], changes: list[Adjust
 def _fits(policy: Policy, values: Mapping[str, int], residency: Residency) -> bool:
     weights = _weights(policy, values).values()
     needed = sum(weights) if residency == "all" else max(weights, default=0)
-    return needed + _TABLE[policy.device.kind].work <= policy.device.memory.free
+    return needed + _least_work(policy) <= policy.device.memory.free
 
 
 def _weights(policy: Policy, values: Mapping[str, int]) -> dict[str, int]:
@@ -227,6 +227,11 @@ def _weights(policy: Policy, values: Mapping[str, int]) -> dict[str, int]:
     }
 
 
+def _least_work(policy: Policy) -> int:
+    row = _TABLE[policy.device.kind]
+    return row.work + _tile_work(policy, row.tiles[-1])
+
+
 def _tile_work(policy: Policy, frames: int) -> int:
     return frames * _FRAME_VALUES * ITEM_BYTES[policy.vae_dtype]
 
@@ -234,6 +239,6 @@ def _tile_work(policy: Policy, frames: int) -> int:
 def _too_little(policy: Policy, values: Mapping[str, int]) -> str:
     weights = _weights(policy, values)
     stage = max(weights, key=lambda name: weights[name], default="")
-    needed = weights.get(stage, 0) + _TABLE[policy.device.kind].work
+    needed = weights.get(stage, 0) + _least_work(policy)
     free = policy.device.memory.free
     return f"{stage} in {policy.dtype} needs {in_gib(needed)} and {in_gib(free)} are free"
