@@ -6,7 +6,6 @@ errors and exits.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import itertools
 import os
@@ -70,6 +69,8 @@ class Commands(click.Group):
         """The command that `args` name; UsageError with the nearest name for an unknown one."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            import difflib
+
             near = difflib.get_close_matches(name, COMMANDS, n=1)
             hint = f"did you mean {near[0]}?" if near else "see `acestep --help`"
             raise UsageError(f"there is no command {name!r}", hint)

@@ -12,7 +12,9 @@ from acestep_cli import __version__
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_texts
 from acestep_cli.commands.verb import RUN, GroupedOption, Verb
+from acestep_cli.config import SETTINGS, resolve
 from acestep_cli.errors import UsageError
+from acestep_cli.request import check_makeable
 from acestep_cli.term.output import Output, Result
 
 if TYPE_CHECKING:
@@ -48,25 +50,18 @@ def generate(
     words: str | None,
     output_file: str | None,
     config_file: str | None,
+    preset: str | None,
     force: bool | None,
     strict: bool | None,
     **values: Any,
 ) -> Result:
     """Build the request from all layers, run it as one job and show what came of it."""
-    from acestep_cli.config import resolve
-    from acestep_cli.request import check_makeable
-
     flags = {name: value for name, value in values.items() if value is not None}
     flags = read_texts(_with_words(flags, words), _TEXTS)
     target = _target(output_file)
     if target is not None and target.suffix and not _is_format_typed(flags):
         flags["audio_format"] = target.suffix[1:]
-    resolved = resolve(
-        flags,
-        config_file=Path(config_file) if config_file else None,
-        environ=os.environ,
-        cwd=Path.cwd(),
-    )
+    resolved = resolve(flags, config_file=config_file, environ=os.environ, preset=preset)
     check_makeable(resolved.request)
     # The person reads this line while torch is being imported.
     output.say(opening(resolved.request))
@@ -84,7 +79,7 @@ def generate(
     return Result(
         data=outcome.record,
         lines=tuple(str(path) for path in outcome.paths),
-        warnings=tuple(outcome.warnings),
+        warnings=outcome.warnings,
         error=outcome.error,
         exit_code=outcome.exit_code,
     )
@@ -127,36 +122,24 @@ def _is_format_typed(flags: dict[str, Any]) -> bool:
 
 
 def _run_options() -> list[click.Parameter]:
-    anything = click.Path(readable=False)
+    file = click.Path(readable=False)
+    # The output folder is among the parameters of a song.
+    settings = [row for row in SETTINGS if row.group == RUN and row.name != "output_dir"]
     return [
         GroupedOption(
-            ["output_file", "-o", "--output"], RUN, type=anything, metavar="FILE",
+            ["output_file", "-o", "--output"], RUN, type=file, metavar="FILE",
             help="write the audio here; its ending sets the format",
         ),
         GroupedOption(["--force"], RUN, is_flag=True, help="overwrite FILE"),
+        *field_options(settings),
         GroupedOption(
-            ["--checkpoints"], RUN, type=anything, metavar="DIR",
-            help="folder of checkpoints", aliases=["--checkpoints-dir"],
-        ),
-        GroupedOption(
-            ["--device"], RUN, type=str, metavar="NAME", help="auto or cpu or cuda[:N] or mps"
-        ),
-        GroupedOption(
-            ["--dtype"], RUN, type=str, metavar="NAME",
-            help="auto or float32 or bfloat16 or float16",
-        ),
-        GroupedOption(
-            ["--offload-to-cpu/--no-offload-to-cpu"], RUN, is_flag=True,
-            help="keep the weights of one stage at a time on the device",
-        ),
-        GroupedOption(["--threads"], RUN, type=str, metavar="N", help="processor threads"),
-        GroupedOption(
-            ["config_file", "--config"], RUN, type=anything, metavar="FILE",
+            ["config_file", "--config"], RUN, type=file, metavar="FILE",
             help="settings file above the others",
         ),
+        GroupedOption(["--preset"], RUN, metavar="NAME", help="preset of a settings file"),
         GroupedOption(["--strict"], RUN, is_flag=True, help="take warnings as errors"),
-        # Other programs give two switches one name; the value tells which is meant.
-        GroupedOption(["--format"], RUN, type=str, hidden=True),
+        # Other programs give two switches this one name; the value tells which is meant.
+        GroupedOption(["--format"], RUN, hidden=True),
     ]  # fmt: skip
 
 

@@ -6,7 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from acestep_cli.events import Event, StageFinished, StageProgress, StageStarted
+from acestep_cli.events import (
+    Adjusted,
+    Event,
+    Noted,
+    StageFinished,
+    StageProgress,
+    StageStarted,
+    Warned,
+)
 from acestep_cli.term import words
 
 # A log of a long song stays readable; a log of a short one shows no progress at all.
@@ -46,7 +54,7 @@ class LineVoice:
             self._running.pop((event.stage, event.item), None)
             name = words.stage_name(event.stage, event.item)
             self._write(f"{name} done in {words.clock(event.seconds)}\n")
-        elif line := words.remark(event, colour=self._colour):
+        elif line := remark(event, colour=self._colour):
             self._write(line + "\n")
 
     def _start(self, event: StageStarted) -> None:
@@ -69,3 +77,15 @@ class LineVoice:
             parts.append(f"about {words.clock(left)} left")
         name = words.stage_name(event.stage, event.item)
         self._write(f"{name} {', '.join(part for part in parts if part)}\n")
+
+
+def remark(event: Event, *, colour: bool) -> str:
+    """The line for an event that is a sentence; empty for all others."""
+    if isinstance(event, Noted):
+        return f"{words.paint('note:', words.CYAN, colour)} {event.message}"
+    if isinstance(event, Warned):
+        return f"{words.paint('warning:', words.YELLOW, colour)} {event.message}"
+    if isinstance(event, Adjusted):
+        change = f"{event.what} {event.before} -> {event.after}: {event.reason}"
+        return f"{words.paint('adjusted:', words.YELLOW, colour)} {change}"
+    return ""

@@ -1,22 +1,23 @@
-"""The result of a command, said once: paths for people and pipes, one object with `--json`."""
+"""The result of a command, said once: paths for people and pipes, one object with `--json`.
+
+What only some runs need is imported where it is needed: every start of the program passes here.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from acestep_cli.errors import AceStepError, ExitCode
-from acestep_cli.events import Observer, Warned, silent
 from acestep_cli.term import streams, words
-from acestep_cli.term.lines import LineVoice
-from acestep_cli.term.progress import BarVoice
 from acestep_cli.term.signals import StopSignals
+
+if TYPE_CHECKING:
+    from acestep_cli.events import Observer, Warned
 
 SCHEMA = "acestep.result/1"
 
@@ -63,14 +64,20 @@ class Output:
         """An observer that shows a run: a live display on a terminal, else lines, or nothing."""
         colour = streams.wants_colour(sys.stderr, os.environ)
         if self.quiet:
+            from acestep_cli.events import silent
+
             yield silent
         elif streams.wants_animation(sys.stderr, os.environ):
+            from acestep_cli.term.progress import BarVoice
+
             bars = BarVoice(colour=colour)
             try:
                 yield bars
             finally:
                 bars.close()
         else:
+            from acestep_cli.term.lines import LineVoice
+
             yield LineVoice(streams.write_talk, colour=colour)
 
     def emit(self, result: Result) -> None:
@@ -97,6 +104,8 @@ class Output:
 
     def _complain(self, error: AceStepError) -> None:
         if self.debug:
+            import traceback
+
             trace = "".join(traceback.format_exception(error))
             streams.write_talk(trace)
         colour = streams.wants_colour(sys.stderr, os.environ)
@@ -104,5 +113,7 @@ class Output:
 
 
 def _as_line(envelope: dict[str, Any]) -> str:
+    import json
+
     # ASCII, so that no encoding of stdout can spoil it.
     return json.dumps(envelope, allow_nan=False) + "\n"

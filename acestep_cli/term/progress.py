@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from acestep_cli.events import Event, StageFinished, StageProgress, StageStarted
 from acestep_cli.term import words
+from acestep_cli.term.lines import remark
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -39,7 +40,7 @@ class BarVoice:
             self._progress(self._display, event)
         elif isinstance(event, StageFinished):
             self._finish(self._display, event)
-        elif line := words.remark(event, colour=self._colour):
+        elif line := remark(event, colour=self._colour):
             self._say(self._display, line)
 
     def close(self) -> None:

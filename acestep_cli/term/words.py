@@ -1,11 +1,11 @@
-"""Words for what happens in a run: durations, counts and one line an event."""
+"""Words that all voices share: durations, counts, names of stages, complaints."""
 
 from __future__ import annotations
 
 from acestep_cli.errors import AceStepError
-from acestep_cli.events import Adjusted, Event, Noted, Warned
 
-_RED, _YELLOW, _CYAN, _OFF = "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
+RED, YELLOW, CYAN = "\x1b[31m", "\x1b[33m", "\x1b[36m"
+_OFF = "\x1b[0m"
 
 
 def clock(seconds: float) -> str:
@@ -33,23 +33,11 @@ def stage_name(stage: str, item: int | None) -> str:
     return stage if item is None else f"{stage} {item + 1}"
 
 
-def remark(event: Event, *, colour: bool) -> str:
-    """The line for an event that is a sentence; empty for all others."""
-    if isinstance(event, Noted):
-        return f"{paint('note:', _CYAN, colour)} {event.message}"
-    if isinstance(event, Warned):
-        return f"{paint('warning:', _YELLOW, colour)} {event.message}"
-    if isinstance(event, Adjusted):
-        change = f"{event.what} {event.before} -> {event.after}: {event.reason}"
-        return f"{paint('adjusted:', _YELLOW, colour)} {change}"
-    return ""
-
-
 def complaint(error: AceStepError, *, colour: bool) -> str:
     """The lines that tell a person of `error`: what is wrong, then what to do about it."""
-    lines = f"{paint('error:', _RED, colour)} {error.message}\n"
+    lines = f"{paint('error:', RED, colour)} {error.message}\n"
     if error.hint:
-        lines += f"{paint('hint:', _CYAN, colour)} {error.hint}\n"
+        lines += f"{paint('hint:', CYAN, colour)} {error.hint}\n"
     return lines
 
 
