@@ -11,6 +11,7 @@ from acestep_cli.errors import (
     AceStepError,
     Cancelled,
     ExitCode,
+    OutOfMemory,
     OutputError,
     PartialFailure,
     UsageError,
@@ -82,6 +83,12 @@ def run_job(spec: RunSpec, observers: Sequence[Observer], cancelled: CancelPoll)
         error = failure
     except KeyboardInterrupt:
         error = Cancelled()
+    except Exception as crash:
+        error = _memory_error(crash)
+        if error is None:
+            # A mistake of ours: the record says so and the trace goes on to who reports it.
+            _close(record, AceStepError(f"unexpected {type(crash).__name__}: {crash}"))
+            raise
     error = _close(record, error)
     return Outcome(
         record=record.as_dict(),
@@ -102,6 +109,18 @@ def _verdict(made: Made) -> AceStepError | None:
     return PartialFailure(
         f"{len(made.failures)} of {len(made.items)} songs failed; the first: {first.message}",
         first.hint,
+    )
+
+
+def _memory_error(crash: Exception) -> OutOfMemory | None:
+    """torch tells a lack of memory by its own class or, on the CPU, by a RuntimeError's words."""
+    words = str(crash).lower()
+    short = "out of memory" in words or "can't allocate memory" in words
+    if not (isinstance(crash, MemoryError) or (isinstance(crash, RuntimeError) and short)):
+        return None
+    return OutOfMemory(
+        "there is not enough memory for this song",
+        "ask for a shorter --duration or set ACESTEP_OFFLOAD_TO_CPU=1",
     )
 
 
