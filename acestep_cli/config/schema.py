@@ -13,6 +13,7 @@ from typing import Any
 
 from acestep_cli.request import FIELDS, Field, find, near_miss
 from acestep_cli.request.field import squeeze
+from acestep_cli.request.parse import parse
 from acestep_cli.request.problems import BadValue, Problem, shown
 from acestep_cli.request.validate import check
 from acestep_cli.request.values import read_value
@@ -113,38 +114,42 @@ def unknown_key(key: str) -> Problem:
 
 def read_key(field: Field, raw: object) -> dict[str, Any]:
     """The typed, range-checked values that `raw` gives `field`; BadValue names value and limit."""
-    if field.ignored and field.name in SETTINGS_BY_NAME:
-        return {field.name: str(raw)}
-    if field.name == "dtype" and isinstance(raw, str):
-        raw = _DTYPES.get(raw.strip().lower(), raw)
+    if field.name in SETTINGS_BY_NAME:
+        return {field.name: _read_setting(field, raw)}
     values = read_value(field, raw)
-    _check_setting(field, values)
-    for name, value in values.items():
-        rows = check(field, value) if name == field.name else iter(())
-        for problem in rows:
-            raise BadValue(problem.message, problem.remedy, content=problem.content)
+    _raise_first(check(field, values[field.name]))
     return values
 
 
-def all_fields() -> Iterator[Field]:
-    """Settings first, then the parameters of a song, without the folder that both lists hold."""
-    yield from SETTINGS
-    yield from (field for field in FIELDS if squeeze(field.name) not in _SHARED)
-
-
-def _check_setting(field: Field, values: dict[str, Any]) -> None:
-    value = values.get(field.name)
-    if field.name == "device" and not _DEVICE.fullmatch(value := str(value).strip().lower()):
-        raise BadValue(
-            f"device {shown(value)} is not one of auto, cpu, cuda, cuda:N, mps",
-            "choose auto, cpu, cuda, cuda:N or mps",
-        )
+def _read_setting(field: Field, raw: object) -> Any:
+    if field.ignored:
+        return str(raw)
+    if field.name == "dtype" and isinstance(raw, str):
+        raw = _DTYPES.get(raw.strip().lower(), raw)
+    value = parse(field, raw)
+    _raise_first(check(field, value))
     if field.name == "device":
-        values["device"] = value
-    if field.name == "api_url" and not str(value).startswith(("http://", "https://")):
+        return _device(value)
+    if field.name == "api_url" and not value.startswith(("http://", "https://")):
         raise BadValue(
             f"api_url {shown(value)} is no http address", "write it like http://127.0.0.1:8001"
         )
+    return value
+
+
+def _device(text: str) -> str:
+    device = text.strip().lower()
+    if not _DEVICE.fullmatch(device):
+        raise BadValue(
+            f"device {shown(text)} is not one of auto, cpu, cuda, cuda:N, mps",
+            "choose auto, cpu, cuda, cuda:N or mps",
+        )
+    return device
+
+
+def _raise_first(problems: Iterator[Problem]) -> None:
+    for problem in problems:
+        raise BadValue(problem.message, problem.remedy, content=problem.content)
 
 
 # The output folder is a parameter of the song in the users' documents and a setting here.

@@ -15,8 +15,8 @@ from acestep_cli.request.field import Field, squeeze
 from acestep_cli.request.fields import near_miss
 from acestep_cli.request.problems import BadValue, shown
 
-_TRUE = frozenset(("true", "1", "yes", "on", "y"))
-_FALSE = frozenset(("false", "0", "no", "off", "n"))
+_TRUE = frozenset(("true", "1", "yes", "on", "y", True))
+_FALSE = frozenset(("false", "0", "no", "off", "n", False))
 _NOT_GIVEN = frozenset(("", "n/a"))
 _CHOICE_ALIASES = {
     "repainting": "repaint", "inpaint": "repaint", "covernofsq": "cover-nofsq",
@@ -57,12 +57,11 @@ def _path(field: Field, raw: object) -> str:
 
 
 def _bool(field: Field, raw: object) -> bool:
-    word = str(raw).strip().lower()
-    if isinstance(raw, (bool, int, str)):
-        if word in _TRUE:
-            return True
-        if word in _FALSE:
-            return False
+    word = raw.lower() if isinstance(raw, str) else raw
+    if isinstance(word, (str, int)) and word in _TRUE:
+        return True
+    if isinstance(word, (str, int)) and word in _FALSE:
+        return False
     raise BadValue(
         f"{field.name} is {shown(raw)}, neither true nor false",
         f"set {field.name} to true or false",
@@ -150,7 +149,7 @@ def _keyscale(field: Field, raw: object) -> str:
 
 def _timesignature(field: Field, raw: object) -> str:
     if isinstance(raw, (int, float)) and not isinstance(raw, bool):
-        raw = f"{raw:g}"
+        raw = shown(raw)
     return music.parse_timesignature(_text(field, raw))
 
 

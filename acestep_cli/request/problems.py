@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from acestep_cli.errors import InputError, UsageError
 
 _SHOWN = 40
+_HUGE = 10**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,10 @@ class BadValue(ValueError):
 
 def shown(value: object) -> str:
     """`value` for a message: quoted when it is text, on one line, at most 40 characters."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < _HUGE:
         value = int(value)
+    if isinstance(value, int) and abs(value) >= _HUGE:
+        return "a huge number"  # Python refuses to print the longest of them.
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 

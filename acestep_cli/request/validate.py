@@ -20,6 +20,7 @@ SOURCE_TASKS = ("repaint", "cover", "cover-nofsq", "extract", "lego", "complete"
 
 _DOCUMENTED_LENGTH = {"caption": 512, "lyrics": 4096}
 _SHORT_SONG = 10.0
+_MAX_INTEGER = 2**63
 # The longest schedule: 200 steps and the final 0.
 _MAX_TIMESTEPS = 201
 _WAVELET = re.compile(
@@ -59,8 +60,6 @@ def check_makeable(request: SongRequest) -> None:
 
 def check(field: Field, value: object) -> Iterator[Problem]:
     """What is wrong with the typed `value` of `field` taken by itself."""
-    if field.ignored or value is None:
-        return
     if isinstance(value, str):
         yield from _check_text(field, value)
         if field.name == "dcw_wavelet" and not _WAVELET.fullmatch(value):
@@ -104,7 +103,8 @@ def _check_number(field: Field, number: float) -> Iterator[Problem]:
     below = low is not None and (number <= low if field.above_minimum else number < low)
     above = high is not None and number > high
     unlisted = bool(field.choices) and number not in field.choices
-    endless = isinstance(number, float) and not math.isfinite(number)
+    # What has no range of its own must still fit a record.
+    endless = abs(number) > _MAX_INTEGER if isinstance(number, int) else not math.isfinite(number)
     if endless or below or above or unlisted:
         yield Problem(
             field.name,

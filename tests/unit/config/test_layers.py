@@ -2,50 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tomli_w
 
 from acestep_cli import config
-from acestep_cli.config import schema
 from acestep_cli.errors import InputError, SettingsError, UsageError
-from acestep_cli.request import FIELDS, SongRequest, as_plain, as_text
-from tests.unit.request.test_request import sample
-
-
-class Place:
-    """A user's folder, a project with a folder inside it, an environment that knows only them."""
-
-    def __init__(self, root: Path) -> None:
-        self.home = root / "home"
-        self.project = root / "project"
-        self.inside = self.project / "a" / "b"
-        self.home.mkdir()
-        self.inside.mkdir(parents=True)
-        self.named = root / "named.toml"
-
-    def user(self, text: str) -> None:
-        (self.home / "config.toml").write_text(text, "utf-8")
-
-    def here(self, text: str) -> None:
-        (self.project / "acestep.toml").write_text(text, "utf-8")
-
-    def resolve(
-        self, flags: dict[str, Any] | None = None, *, named: str | None = None, **options: Any
-    ) -> config.Resolved:
-        if named is not None:
-            self.named.write_text(named, "utf-8")
-            options["config_file"] = self.named
-        variables = {"ACESTEP_HOME": str(self.home), **options.pop("environ", {})}
-        return config.resolve(flags, environ=variables, cwd=self.inside, **options)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+from acestep_cli.request import FIELDS, SongRequest
+from tests.unit.config.conftest import Place
 
 
 def test_nothing_given(place: Place) -> None:
@@ -234,69 +199,3 @@ def test_the_users_folder_without_acestep_home(
     ):
         assert folder.is_relative_to(tmp_path) and folder.name == name
         assert "acestep" in folder.parts
-
-
-ALL = [field.name for field in FIELDS if field.name not in ("save_dir",)]
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_each_parameter_by_file_variable_and_flag(place: Place, name: str) -> None:
-    """The same value arrives by `generation.NAME`, flat NAME, `ACESTEP_NAME` and flag."""
-    field = next(field for field in FIELDS if field.name == name)
-    value = getattr(SongRequest.from_values({name: sample(name)}), name)
-    # The switches of other modes are refused as a whole, whatever gives them.
-    if field.group == "Other modes":
-        with pytest.raises(UsageError, match=name):
-            place.resolve({name: value})
-        return
-    plain = {name: as_plain(name, value), **company(name)}
-    for origin, resolved in (
-        ("file", place.resolve(named=tomli_w.dumps({"generation": plain}))),
-        ("file", place.resolve(named=tomli_w.dumps(plain))),
-        (
-            "env",
-            place.resolve(company(name), environ={f"ACESTEP_{name.upper()}": as_text(name, value)}),
-        ),
-        ("flag", place.resolve(plain)),
-    ):
-        assert getattr(resolved.request, name) == value, origin
-        assert resolved.origins[name] == origin
-        assert (name in resolved.ignored) == bool(field.ignored)
-
-
-def company(name: str) -> dict[str, Any]:
-    """What else must be said so that the sample value of `name` fits the rest of the request."""
-    if name == "repainting_start":
-        return {"repainting_end": 60.0}
-    return {}
-
-
-SETTING_SAMPLES = {
-    "checkpoints": "models", "output_dir": "songs", "device": "cpu", "dtype": "float16",
-    "offload_to_cpu": True, "threads": 3, "api_url": "https://example.org", "api_key": "k",
-    "api_mode": "completion",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [field.name for field in fields(config.Settings)])
-def test_each_setting_by_file_variable_and_flag(place: Place, name: str) -> None:
-    value = SETTING_SAMPLES[name]
-    field = schema.SETTINGS_BY_NAME[name]
-    assert field.help and field.group and field.flags and "," not in field.help
-    expected: Any = Path(str(value)) if field.kind == "path" else value
-    place.user(tomli_w.dumps({name: value}))
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    assert getattr(place.resolve().settings, name) == expected
-    place.user("")
-    for variable in (name, *field.aliases):
-        resolved = place.resolve(environ={f"ACESTEP_{variable.upper()}": text})
-        assert getattr(resolved.settings, name) == expected
-        assert resolved.origins[name] == "env"
-    assert getattr(place.resolve({name: value}).settings, name) == expected
-
-
-def test_table_and_settings_agree_in_defaults() -> None:
-    for field in fields(config.Settings):
-        row = schema.SETTINGS_BY_NAME[field.name]
-        default = Path(row.default) if row.kind == "path" and row.default else row.default
-        assert getattr(config.Settings(), field.name) == default

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -23,6 +24,29 @@ def errors_of(**values: Any) -> AceStepError:
     with pytest.raises(AceStepError) as caught:
         validate(SongRequest(**values))
     return caught.value
+
+
+HOSTILE = [
+    None, True, False, 0, -1, 1, 2**63, -(2**63), 10**400, 10**5000, 0.0, -0.5, 1e308, math.nan,
+    math.inf, "", " ", "0", "-1", "nan", "1e400", "9" * 400, "a", "\0", "\ud800", "١", "²", "½",
+    "1,", ",", "[", "[]", "[[1]]", "]" * 99, ":", "1:", ":1", "1:60", "-", "--", "b", "#", "m", "A" * 30_000, b"x",
+    [], [[]], [None], [""], ["\0"], [math.nan], [1, "x"], {}, {"a": 1}, (), object(), range(3),
+    "<|audio_code_|>", "<|audio_code_1|>x", "'" * 50, "%s{0}", "../../x", "true\n", "\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_no_value_breaks_anything(field: Any) -> None:
+    """Whatever is given, the answer is a valid request or an error for people."""
+    for raw in HOSTILE:
+        try:
+            request = SongRequest.from_values({field.name: raw})
+            validate(request)
+        except AceStepError as error:
+            assert error.message and error.message.isprintable() and len(error.message) < 600
+            assert error.exit_code in (2, 5)
+        else:
+            json.dumps(request.to_dict(), allow_nan=False).encode()
 
 
 def test_the_default_request_is_valid() -> None:
