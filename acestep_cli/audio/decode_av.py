@@ -19,7 +19,7 @@ _CONTAINERS = (
     "m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,nut,oga,ogg,opus,rm,shn,swf,tak,tta,voc,w64,wav,wv,xa"
 )
 # Containers whose header says how long the sound is; elsewhere FFmpeg estimates.
-_HONEST = ("mov", "mp3", "matroska", "asf", "caf", "flac", "wav", "aiff", "w64", "tta", "ape", "wv")
+_HONEST = ("mov", "matroska", "asf", "caf", "flac", "wav", "aiff", "w64", "tta", "ape", "wv")
 _EXACT = "mov"  # the edit list counts samples, and decoders hand over whole frames
 _LOSSLESS = ("alac", "flac", "wavpack", "tta", "ape")
 _SLACK_SECONDS = 0.05
@@ -50,16 +50,19 @@ def decode(
         if not container.streams.audio:
             raise source.no_sound(shown)
         track = container.streams.audio[0]
+        if track.codec_context is None:  # a codec that FFmpeg has no decoder for
+            raise Unknown
         demuxer = container.format.name.split(",")[0]
         rate = int(track.rate or 0)
         source.check_shape(shown, rate, track.codec_context.channels)
-        samples = _joined(_frames(container, track, shown, max_seconds), channels, shown)
         promised = round(track.duration * track.time_base * rate) if track.duration else 0
+        samples = _joined(_frames(container, track, shown, max_seconds, promised), channels, shown)
         codec, bits = track.codec_context.name, track.codec_context.format.bits
     slack = _SLACK_SECONDS * rate
+    honest = demuxer in _HONEST
     if demuxer == "mp3":
-        promised, slack = round(_promised_mp3(stream) * rate), FRAME_SAMPLES
-    if demuxer in _HONEST and samples.shape[1] + slack < promised:
+        honest, slack = _has_length_header(stream), FRAME_SAMPLES
+    if honest and samples.shape[1] + slack < promised:
         raise source.damaged(shown)
     if demuxer == _EXACT and promised:
         samples = samples[:, :promised]
@@ -67,8 +70,13 @@ def decode(
     return samples, rate, _format_name(codec, demuxer), _depth(codec, bits)
 
 
-def _frames(container: Any, track: Any, shown: str, max_seconds: float) -> Iterator[Any]:
-    """The decoded frames; InputError for a broken packet inside and for frames that differ."""
+def _frames(
+    container: Any, track: Any, shown: str, max_seconds: float, promised: int
+) -> Iterator[Any]:
+    """The decoded frames; InputError for a broken packet inside, frames that differ, too many.
+
+    `promised` is the header's number of samples, for the message alone.
+    """
     import av
 
     broken: list[int] = []
@@ -85,7 +93,8 @@ def _frames(container: Any, track: Any, shown: str, max_seconds: float) -> Itera
             if frame.sample_rate != track.rate or frame.layout.nb_channels != channels:
                 raise source.damaged(shown)
             total += frame.samples
-            source.check_seconds(shown, total / track.rate, max_seconds + _SLACK_SECONDS)
+            if total > (max_seconds + _SLACK_SECONDS) * track.rate:
+                source.check_seconds(shown, max(total, promised) / track.rate, max_seconds)
             yield frame
     inside = range(_EDGE_PACKETS, count - _EDGE_PACKETS)
     if any(place in inside for place in broken) or (broken and not total):
@@ -101,22 +110,23 @@ def _joined(frames: Iterator[Any], channels: int | None, shown: str) -> Samples:
     return np.concatenate(parts, axis=1)
 
 
-def _promised_mp3(stream: BinaryIO) -> float:
-    """Seconds after the Xing or VBRI header; 0 where there is none and any length is a guess."""
+def _has_length_header(stream: BinaryIO) -> bool:
+    """Whether an MP3 starts with a Xing or VBRI header; without, FFmpeg guesses from the size."""
     from mutagen import MutagenError
     from mutagen.mp3 import MP3, BitrateMode
 
     stream.seek(0)
     try:
-        info = MP3(stream).info
+        return bool(MP3(stream).info.bitrate_mode != BitrateMode.UNKNOWN)
     except MutagenError:
-        return 0.0
-    return 0.0 if info.bitrate_mode == BitrateMode.UNKNOWN else float(info.length)
+        return False
 
 
 def _format_name(codec: str, demuxer: str) -> str:
     if codec == "aac" and demuxer in ("mov", "aac"):
         return "m4a"
+    if demuxer == "mp3":  # its frames may be layer II
+        return codec.removesuffix("float")
     return codec if codec in _LOSSLESS else demuxer
 
 

@@ -99,4 +99,4 @@ def _ask(program: str, word: str) -> str | None:
     if extensions is None or "Default audio codec:" not in answer.stdout:
         return None
     choices = extensions[1].split(",")
-    return word if word in choices else choices[0]
+    return word if word in choices or word in _MUXERS else choices[0]

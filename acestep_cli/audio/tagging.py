@@ -116,8 +116,9 @@ def _write_vorbis(encoded: BytesIO, container: str, texts: Mapping[str, str]) ->
     file.save(_rewound(encoded), padding=_no_padding)
 
 
-def _read_vorbis(comments: Mapping[str, list[str]]) -> dict[str, str]:
-    by_name = {name.upper(): values[0] for name, values in comments.items() if values}
+def _read_vorbis(comments: Mapping[str, list[Any]]) -> dict[str, str]:
+    """Vorbis comments, and the like-named attributes of WMA files."""
+    by_name = {name.upper(): str(values[0]) for name, values in comments.items() if values}
     texts = {
         name: by_name[comment] for name, comment in tags.VORBIS_NAMES.items() if comment in by_name
     }
