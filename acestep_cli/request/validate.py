@@ -13,7 +13,7 @@ from acestep_cli.request.problems import Problem, error_of, shown
 from acestep_cli.request.request import SongRequest
 from acestep_cli.request.values import INSTRUMENTAL
 
-Warning_ = tuple[str, str]
+CodedMessage = tuple[str, str]
 
 MAX_TEXT = 20_000
 SOURCE_TASKS = ("repaint", "cover", "cover-nofsq", "extract", "lego", "complete", "continuation")
@@ -35,7 +35,7 @@ _MODE_COMMANDS = {
 }
 
 
-def validate(request: SongRequest) -> list[Warning_]:
+def validate(request: SongRequest) -> list[CodedMessage]:
     """Check each value of `request` by itself and with the others; return (code, message) pairs.
 
     Raises one UsageError (InputError when only lyrics or codes are at fault) that lists every
@@ -216,7 +216,7 @@ def _missing(request: SongRequest) -> Iterator[Problem]:
         )
 
 
-def _warnings(request: SongRequest) -> Iterator[Warning_]:
+def _warnings(request: SongRequest) -> Iterator[CodedMessage]:
     for name, limit in _DOCUMENTED_LENGTH.items():
         length = len(getattr(request, name))
         if length > limit:
@@ -229,11 +229,12 @@ def _warnings(request: SongRequest) -> Iterator[Warning_]:
             "short_duration",
             f"duration {request.duration:g} s is below {_SHORT_SONG:g} s; the model may do badly",
         )
-    if len(request.seed) > request.batch_size:
-        yield (
-            "unused_seeds",
-            f"{len(request.seed)} seeds are given and batch_size is {request.batch_size}",
-        )
+    for code, what, given in (
+        ("unused_seeds", "seeds", request.seed),
+        ("unused_codes", "lists of audio codes", request.audio_codes),
+    ):
+        if len(given) > request.batch_size:
+            yield code, f"{len(given)} {what} are given and batch_size is {request.batch_size}"
     if request.timesteps and (request.inference_steps is not None or request.shift is not None):
         yield "steps_replaced", "timesteps are given, so inference_steps and shift have no effect"
     if request.shift is not None and not 1 <= request.shift <= 5:

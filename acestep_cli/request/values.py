@@ -71,8 +71,8 @@ def complete(values: Mapping[str, Any]) -> Completed:
     """Add what follows from the given values and nothing else.
 
     A source without a task means cover (a morph keeps text2music); `instrumental` without lyrics
-    gives the lyrics `[Instrumental]`, and these lyrics mean `instrumental`; several seeds without a
-    batch size make as many songs.
+    gives the lyrics `[Instrumental]`, and these lyrics mean `instrumental`; several seeds or lists
+    of codes without a batch size make as many songs.
     """
     added: dict[str, tuple[Any, str]] = {}
     lyrics = values.get("lyrics", "").strip()
@@ -82,8 +82,9 @@ def complete(values: Mapping[str, Any]) -> Completed:
         added["lyrics"] = INSTRUMENTAL, "instrumental"
     if "task_type" not in values and values.get("src_audio") and not values.get("flow_edit_morph"):
         added["task_type"] = "cover", "src_audio"
-    if "batch_size" not in values and len(values.get("seed", ())) > 1:
-        added["batch_size"] = len(values["seed"]), "seed"
+    items, cause = max((len(values.get(name, ())), name) for name in ("seed", "audio_codes"))
+    if "batch_size" not in values and items > 1:
+        added["batch_size"] = items, cause
     return Completed(
         {**values, **{name: value for name, (value, _) in added.items()}},
         {name: cause for name, (_, cause) in added.items()},

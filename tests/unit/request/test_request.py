@@ -33,6 +33,8 @@ def test_a_request_cannot_be_changed_but_copied() -> None:
         ({"seeds": "7,8,9"}, {"seed": (7, 8, 9), "batch_size": 3}),
         ({"seeds": "7,8", "batch": 1}, {"batch_size": 1}),
         ({"seed": 7}, {"batch_size": 1}),
+        ({"codes": "1 2\n3\n4", "seed": "7,8"}, {"batch_size": 3}),
+        ({"codes": "1 2", "seed": 7}, {"batch_size": 1}),
         ({"format": "true"}, {"use_format": True, "audio_format": "mp3"}),
         ({"format": "flac"}, {"use_format": None, "audio_format": "flac"}),
         ({"audio_format": "wav32"}, {"audio_format": "wav", "bit_depth": 32}),

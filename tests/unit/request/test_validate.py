@@ -139,6 +139,7 @@ def test_every_problem_is_listed_the_first_one_first() -> None:
     [
         ({"caption": "x" * 513}, "long_caption"), ({"lyrics": "x" * 4097}, "long_lyrics"),
         ({"duration": 9.5}, "short_duration"), ({"seed": (1, 2)}, "unused_seeds"),
+        ({"audio_codes": ((1,), (2,))}, "unused_codes"),
         ({"shift": 0.5}, "unusual_shift"), ({"shift": 6.0}, "unusual_shift"),
         ({"lyrics": "song.txt"}, "lyrics_name_a_file"),
         ({"timesteps": (1.0, 0.5), "shift": 2.0}, "steps_replaced"),
