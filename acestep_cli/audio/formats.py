@@ -5,7 +5,6 @@ The command line validates with this module, so it imports nothing but the stand
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +133,8 @@ def _from_ffmpeg(word: str) -> Format | None:
 
 
 def _refuse(shown: str, word: str) -> Format:
+    import difflib  # needed only for people who mistype
+
     known = (*_BY_NAME, *_BY_EXTENSION)
     near = difflib.get_close_matches(word, known, n=1)
     raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def write_audio(
     UnusableResult for samples that are not finite (before anything is written), OutputError where
     the file cannot be made or exists and `overwrite` is off, UsageError for too many channels.
     """
-    if not overwrite and path.exists():
+    if not overwrite and os.path.lexists(path):
         raise files.write_error(FileExistsError(errno.EEXIST, "File exists"), path)
     data, settled = _encoded(samples, sample_rate, encoding, tags)
     files.remove_stale_parts(path)
