@@ -143,6 +143,7 @@ def test_a_users_file_that_is_a_broken_link_is_an_error(tmp_path: Path) -> None:
         ("ACESTEP_FORMAT", "no", "use_format", False),
         ("ACESTEP_COT_CAPTION", "off", "use_cot_caption", False),
         ("ACESTEP_CAPTION", "  two blanks ", "caption", "  two blanks "),
+        ("ACESTEP_SRC_AUDIO", "a" * 5000, "src_audio", "a" * 5000),
     ],
 )
 def test_variables(variable: str, text: str, name: str, value: object) -> None:
