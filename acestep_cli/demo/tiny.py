@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,11 +133,16 @@ def _check_replaceable(folder: Path, sizes: Sizes, *, force: bool) -> None:
 
 
 def _swap(built: Path, folder: Path) -> None:
-    """Put `built` in the place of `folder`; what was there is removed last."""
+    """Put `built` in the place of `folder`; what was there goes last, or comes back."""
     old = built.with_suffix(".old")
-    with suppress(FileNotFoundError):
+    if folder.exists():
         folder.rename(old)
-    built.rename(folder)
+    try:
+        built.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Rename = Callable[[str], str | None]
 
 SILENCE_CHANNELS = 64
+_ADVICE_BYTES = 512 * 1024
 _WRONG_SIZES = "the weights do not belong to the config.json beside them"
 
 
@@ -188,13 +189,20 @@ def _advise(files: Iterable[Path]) -> None:
     for file in files:
         try:
             with file.open("rb") as stream:
-                if hasattr(os, "posix_fadvise"):
-                    os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
-                elif hasattr(mmap, "MADV_WILLNEED"):
-                    with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                        mapped.madvise(mmap.MADV_WILLNEED)
+                _advise_one(stream.fileno())
         except OSError:
             return  # only advice: whoever reads the file next reports what is wrong
+
+
+def _advise_one(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    if hasattr(os, "posix_fadvise"):
+        # Linux reads no more than one request's worth for each call, however long the range.
+        for start in range(0, size, _ADVICE_BYTES):
+            os.posix_fadvise(descriptor, start, _ADVICE_BYTES, os.POSIX_FADV_WILLNEED)
+    elif size and hasattr(mmap, "MADV_WILLNEED"):
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as mapped:
+            mapped.madvise(mmap.MADV_WILLNEED)
 
 
 def _bad_silence(path: Path, what: str) -> CheckpointError:
