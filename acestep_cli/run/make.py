@@ -131,10 +131,10 @@ def _level(job: Job, samples: Samples, observer: Observer) -> Samples:
         limit = request.normalization_db
         result = level.normalize_loudness(samples, SAMPLE_RATE, request.loudness, limit)
         samples = result.samples
-        if result.limited:
+        if result.limited and result.reached is not None:
             observer(
                 Noted(
-                    f"the loudness is {result.reached} LUFS and not {request.loudness:g}: "
+                    f"the loudness is {result.reached:.1f} LUFS and not {request.loudness:g}: "
                     f"more would lift the peak above {limit:g} dBFS"
                 )
             )
