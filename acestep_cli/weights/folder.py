@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from acestep_cli.errors import CheckpointError
+from acestep_cli.files import is_file
 from acestep_cli.weights.catalog import Family, Kind, family_of, tasks_of
 from acestep_cli.weights.index import SHARD_INDEXES, SINGLE_FILES
 from acestep_cli.weights.tokenizer import FILE_NAME as TOKENIZER_FILE
@@ -51,9 +52,9 @@ class Folder:
 
 def lacking(path: Path, kind: Kind) -> list[str]:
     """What `path` lacks to be a complete folder of `kind`, file by file; empty when complete."""
-    lacks = [] if (path / "config.json").is_file() else ["config.json"]
+    lacks = [] if is_file(path / "config.json") else ["config.json"]
     lacks += _lacking_weights(path)
-    if kind == "dit" and not (path / "silence_latent.pt").is_file():
+    if kind == "dit" and not is_file(path / "silence_latent.pt"):
         lacks.append("silence_latent.pt")
     if kind in ("text_encoder", "planner") and not _has_tokenizer(path):
         lacks.append(TOKENIZER_FILE)
@@ -93,12 +94,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _lacking_weights(path: Path) -> list[str]:
-    if any((path / name).is_file() for name in SINGLE_FILES):
+    if any(is_file(path / name) for name in SINGLE_FILES):
         return []
     for name in SHARD_INDEXES:
-        if (path / name).is_file():
-            return [shard for shard in _shards(path / name) if not (path / shard).is_file()]
-    pickled = [name for name in _PICKLED if (path / name).is_file()]
+        if is_file(path / name):
+            return [shard for shard in _shards(path / name) if not is_file(path / shard)]
+    pickled = [name for name in _PICKLED if is_file(path / name)]
     note = f" ({pickled[0]} is pickled and is not read)" if pickled else ""
     return [f"model.safetensors{note}"]
 
@@ -113,4 +114,4 @@ def _shards(index_file: Path) -> list[str]:
 
 
 def _has_tokenizer(path: Path) -> bool:
-    return (path / TOKENIZER_FILE).is_file() or all((path / name).is_file() for name in SLOW_FILES)
+    return is_file(path / TOKENIZER_FILE) or all(is_file(path / name) for name in SLOW_FILES)

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from acestep_cli.config.paths import expand
 from acestep_cli.errors import CheckpointError, CheckpointMissing
+from acestep_cli.files import is_folder
 from acestep_cli.weights.catalog import (
     BY_NAME,
     DEFAULT_DIT,
@@ -134,8 +136,8 @@ def _check_widths(dit: Folder, text_encoder: Folder) -> None:
 def _named(name: str, kind: Kind, places: Sequence[Place]) -> tuple[Folder, Place]:
     """The folder `name`, a name or a path; an incomplete one only counts when there is no other."""
     if _is_path(name):
-        path = Path(name).expanduser().absolute()
-        if not path.is_dir():
+        path = expand(name).absolute()
+        if not is_folder(path):
             raise CheckpointMissing(f"the checkpoint folder {path} does not exist", _HINT)
         return open_folder(path.name, kind, path), Place(path.parent, "the named model's folder")
     incomplete: list[tuple[Path, str | None]] = []

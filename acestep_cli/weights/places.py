@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from acestep_cli.errors import CheckpointMissing
+from acestep_cli.config.paths import expand, user_data_folder
+from acestep_cli.errors import CheckpointMissing, SettingsError
+from acestep_cli.files import is_folder
 from acestep_cli.weights.catalog import BY_NAME
 
 CHECKPOINTS_VARIABLE = "ACESTEP_CHECKPOINTS_DIR"
@@ -26,7 +29,7 @@ class Place:
         """The folders in which the checkpoint `name` may lie here, with their hub revisions."""
         if self.is_hub:
             yield from _in_hub(self.path, name)
-        elif (self.path / name).is_dir():
+        elif is_folder(self.path / name):
             yield self.path / name, None
 
     def names(self) -> list[str]:
@@ -50,8 +53,8 @@ def search_places(
     """
     places = []
     if configured is not None:
-        configured = cwd / configured.expanduser()
-        if not configured.is_dir():
+        configured = expand(str(configured), cwd)
+        if not is_folder(configured):
             raise CheckpointMissing(
                 f"the checkpoints folder {configured} does not exist",
                 f"create it, or name another with --checkpoints or {CHECKPOINTS_VARIABLE}",
@@ -59,10 +62,10 @@ def search_places(
         places.append(Place(configured, "the configured folder"))
     variable = environ.get(CHECKPOINTS_VARIABLE)
     if variable:
-        places.append(Place(cwd / Path(variable).expanduser(), CHECKPOINTS_VARIABLE))
+        places.append(Place(expand(variable, cwd), CHECKPOINTS_VARIABLE))
     places += [
         Place(cwd / "checkpoints", "the working folder"),
-        Place(_data_folder(environ) / "checkpoints", "the user data folder"),
+        Place(user_data_folder(environ) / "checkpoints", "the user data folder"),
         Place(_hub_cache(environ), "the Hugging Face cache", is_hub=True),
     ]
     if _DEMO.is_dir():
@@ -71,22 +74,15 @@ def search_places(
     return tuple(place for place in places if first_of[place.path] is place)
 
 
-def _data_folder(environ: Mapping[str, str]) -> Path:
-    home = environ.get("ACESTEP_HOME")
-    if home:
-        return Path(home).expanduser()
-    import platformdirs
-
-    return platformdirs.user_data_path("acestep", appauthor=False)
-
-
 def _hub_cache(environ: Mapping[str, str]) -> Path:
     if environ.get("HF_HUB_CACHE"):
-        return Path(environ["HF_HUB_CACHE"]).expanduser()
+        return expand(environ["HF_HUB_CACHE"])
     if environ.get("HF_HOME"):
-        return Path(environ["HF_HOME"]).expanduser() / "hub"
-    cache = environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "huggingface" / "hub"
+        return expand(environ["HF_HOME"]) / "hub"
+    cache = Path(environ.get("XDG_CACHE_HOME") or "~/.cache")
+    with suppress(SettingsError):  # an account without a home folder has no cache either
+        cache = expand(str(cache))
+    return cache / "huggingface" / "hub"
 
 
 def _in_hub(cache: Path, name: str) -> Iterator[tuple[Path, str | None]]:
@@ -97,7 +93,7 @@ def _in_hub(cache: Path, name: str) -> Iterator[tuple[Path, str | None]]:
     for revision in _revisions(repo):
         snapshot = repo / "snapshots" / revision
         folder = snapshot / name if entry.in_bundle else snapshot
-        if folder.is_dir():
+        if is_folder(folder):
             yield folder, revision
 
 

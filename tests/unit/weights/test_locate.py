@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from acestep_cli.errors import CheckpointError, CheckpointMissing
+from acestep_cli.errors import CheckpointError, CheckpointMissing, SettingsError
 from acestep_cli.weights import catalog, places
 from acestep_cli.weights.locate import CheckpointSet, find_set, installed
 from acestep_cli.weights.places import Place, search_places
@@ -32,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _places(root: Path, configured: Path | None = None, **environ: str) -> tuple[Place, ...]:
-    environ = {"ACESTEP_HOME": str(root / "data"), "HF_HOME": str(root / "hf"), **environ}
+    environ = {"ACESTEP_HOME": str(root), "HF_HOME": str(root / "hf"), **environ}
     (root / "work").mkdir(exist_ok=True)
     return search_places(configured, environ=environ, cwd=root / "work")
 
@@ -171,10 +171,12 @@ def test_a_name_that_is_not_installed_gets_a_near_miss(home: Path) -> None:
         _find(home, "/nowhere/x")
 
 
-@pytest.mark.parametrize("name", ["..", ".", "~", "../x", "\0", "a\nb", "😀"])
+@pytest.mark.parametrize(
+    "name", ["..", ".", "~", "../x", "~nobody/x", "x" * 300, "/" + "x" * 300, "\0", "a\nb", "😀"]
+)
 def test_strange_names_are_refused_not_followed(home: Path, name: str) -> None:
     make_set(home / "work" / "checkpoints")
-    with pytest.raises(CheckpointError):
+    with pytest.raises((CheckpointError, SettingsError)):
         _find(home, name)
 
 
