@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +15,22 @@ from acestep_cli.errors import OutputError
 _PART_SUFFIX = ".part"
 # No blocks left, or none left for this user (Windows has no quota error).
 _FULL = frozenset((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder; one that may not be seen or named is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether `path` is a regular file; one that may not be seen or named is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def part_path(target: Path) -> Path:
@@ -33,11 +49,13 @@ def remove_stale_parts(target: Path) -> None:
 def atomic_target(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a temporary path; on normal exit flush it to disk and rename it to `target`.
 
-    With `overwrite=False` an existing `target` is an OutputError and is never touched, even when it
-    appears while the block runs. On any error the temporary file is removed.
+    Missing folders are made. With `overwrite=False` an existing `target` is an OutputError and is
+    never touched, even when it appears while the block runs. On any error the temporary file is
+    removed.
     """
     temporary = part_path(target)
     try:
+        _make_folder(target.parent)
         yield temporary
         _flush_to_disk(temporary)
         if overwrite:
@@ -60,11 +78,13 @@ def replace_bytes(target: Path, data: bytes) -> None:
 def create_exclusively(target: Path, data: bytes) -> bool:
     """Create `target` holding all of `data`, or return False when the name is taken.
 
-    The file appears complete: it is written under a temporary name and hard-linked. Where there are
+    Missing folders are made. The file appears complete: it is written under a temporary name and
+    hard-linked. Where there are
     no links an exclusively created `.NAME.lock` guards the rename.
     """
     temporary = part_path(target)
     try:
+        _make_folder(target.parent)
         temporary.write_bytes(data)
         _flush_to_disk(temporary)
         _rename_exclusively(temporary, target)
@@ -78,16 +98,21 @@ def create_exclusively(target: Path, data: bytes) -> bool:
     return True
 
 
-def ensure_writable_folder(folder: Path, needed_bytes: int = 0) -> None:
-    """Create `folder` if need be and prove that files can be made there and `needed_bytes` fit."""
-    try:
-        _make_folder(folder)
-        probe = folder / f".probe.{secrets.token_hex(4)}{_PART_SUFFIX}"
-        probe.write_bytes(b"")
-        probe.unlink()
+def prove_writable(folder: Path, names: Iterable[str] = (), needed_bytes: int = 0) -> None:
+    """OutputError unless files called `names` can be made in `folder` and `needed_bytes` fit there.
+
+    The folder need not exist; nothing is left behind.
+    """
+    with _briefly_made(folder):
+        for name in (f"probe.{secrets.token_hex(4)}", *names):
+            # The temporary name is the longest one that will be asked for.
+            temporary = part_path(folder / name)
+            try:
+                temporary.write_bytes(b"")
+                temporary.unlink()
+            except OSError as error:
+                raise write_error(error, folder / name) from error
         free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise write_error(error, folder) from error
     if free < needed_bytes:
         raise OutputError(
             f"{folder} has {free / 1e6:.0f} MB free and this job needs {needed_bytes / 1e6:.0f} MB",
@@ -146,6 +171,22 @@ def _rename_exclusively(temporary: Path, target: Path) -> None:
         os.close(descriptor)
         with suppress(OSError):
             lock.unlink()
+
+
+@contextmanager
+def _briefly_made(folder: Path) -> Iterator[None]:
+    """Make `folder` for this block; take away again what did not exist before."""
+    missing = [path for path in (folder, *folder.parents) if not is_folder(path)]
+    try:
+        _make_folder(folder)
+        yield
+    except OSError as error:
+        raise write_error(error, folder) from error
+    finally:
+        for path in missing:
+            # Another run may have put something there meanwhile.
+            with suppress(OSError):
+                path.rmdir()
 
 
 def _make_folder(folder: Path) -> None:

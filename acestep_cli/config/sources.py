@@ -10,6 +10,7 @@ from typing import Any
 
 from acestep_cli.config import paths, schema
 from acestep_cli.errors import SettingsError
+from acestep_cli.files import is_file
 from acestep_cli.request import Field
 from acestep_cli.request.parse import parse
 from acestep_cli.request.problems import BadValue, Problem
@@ -186,7 +187,7 @@ def _rebased(row: Field, values: dict[str, Any], base: Path | None) -> dict[str,
         return values
     path = paths.expand(text, base)
     is_folder = row.name in schema.SETTINGS_BY_NAME
-    return {row.name: str(path)} if is_folder or path.is_file() else values
+    return {row.name: str(path)} if is_folder or is_file(path) else values
 
 
 def _read_variable(variable: str, raw: str) -> dict[str, Any]:

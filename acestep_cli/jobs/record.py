@@ -75,7 +75,7 @@ class JobRecord:
         new_id: Callable[[], str] = new_job_id,
         **parts: Unpack[Parts],
     ) -> Self:
-        """Take a free job id in the existing `folder` by writing a whole first record (`queued`).
+        """Take a free job id in `folder` by writing a whole first record (status `queued`).
 
         Raises OutputError where that cannot be written.
         """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from acestep_cli.audio.formats import Encoding
 from acestep_cli.errors import OutputError
-from acestep_cli.files import ensure_writable_folder
+from acestep_cli.files import is_file, prove_writable
 
 SAMPLE_RATE = 48_000
 _CHANNELS = 2
@@ -37,15 +38,19 @@ def check_targets(
     """OutputError when the record or the audio could not be written: a folder that cannot be made
     or written, a named file that exists, a disk without room for the whole job."""
     needed = sum(expected_bytes(encoding, duration) for duration in durations) + _SLACK_BYTES
-    ensure_writable_folder(folder, _SLACK_BYTES if output_file else needed)
     if output_file is None:
+        prove_writable(folder, needed_bytes=needed)
         return
-    ensure_writable_folder(output_file.parent, needed)
-    for index in range(len(durations)):
-        target = audio_path(folder, "", output_file, index, len(durations), encoding.extension)
-        if target.is_dir():
-            raise OutputError(f"{target} is a folder", "name a file with -o")
-        if target.exists() and not force:
+    prove_writable(folder, needed_bytes=_SLACK_BYTES)
+    targets = [
+        audio_path(folder, "", output_file, index, len(durations), encoding.extension)
+        for index in range(len(durations))
+    ]
+    prove_writable(output_file.parent, [target.name for target in targets], needed)
+    for target in targets:
+        if os.path.lexists(target) and not is_file(target):
+            raise OutputError(f"{target} is not a regular file", "name another file with -o")
+        if is_file(target) and not force:
             raise OutputError(
                 f"{target} already exists", "choose another name or pass --force", code="exists"
             )

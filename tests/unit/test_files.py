@@ -124,26 +124,44 @@ def test_stale_parts_of_this_name_alone_are_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == sorted(path.name for path in others)
 
 
-def test_folder_is_made_and_proved_without_leaving_anything(tmp_path: Path) -> None:
-    folder = tmp_path / "a" / "b"
-    files.ensure_writable_folder(folder)
-    files.ensure_writable_folder(folder)
-    assert names(folder) == []
+def test_a_folder_is_proved_without_leaving_anything(tmp_path: Path) -> None:
+    files.prove_writable(tmp_path / "a" / "b", ["song.mp3"])
+    assert names(tmp_path) == []
+    (tmp_path / "a").mkdir()
+    files.prove_writable(tmp_path / "a" / "b")
+    assert names(tmp_path) == ["a"]
+
+
+def test_writing_makes_the_folder(tmp_path: Path) -> None:
+    files.replace_bytes(tmp_path / "a" / "b" / "c.json", b"data")
+    assert files.create_exclusively(tmp_path / "d" / "e.json", b"data")
+    assert (tmp_path / "a" / "b" / "c.json").read_bytes() == b"data"
+    assert names(tmp_path) == ["a", "d"]
 
 
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     for folder in (tmp_path / "out", tmp_path / "out" / "deeper"):
         with pytest.raises(OutputError) as caught:
-            files.ensure_writable_folder(folder)
+            files.prove_writable(folder)
         assert caught.value.code == "cannot_write"
         assert "folder" in caught.value.message or "directory" in caught.value.message.lower()
         assert "--force" not in caught.value.hint
 
 
+def test_impossible_names_are_known_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="File name too long"):
+        files.prove_writable(tmp_path / "new", ["song.mp3", "x" * 250])
+    assert names(tmp_path) == []
+    assert not files.is_folder(tmp_path / ("x" * 300))
+    assert not files.is_file(tmp_path / ("x" * 300))
+    assert files.is_folder(tmp_path)
+    assert not files.is_file(tmp_path)
+
+
 def test_too_little_space_is_known_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="MB free and this job needs") as caught:
-        files.ensure_writable_folder(tmp_path, needed_bytes=1 << 62)
+        files.prove_writable(tmp_path, needed_bytes=1 << 62)
     assert caught.value.exit_code is ExitCode.OUTPUT
 
 
@@ -152,7 +170,7 @@ def test_read_only_folder(tmp_path: Path) -> None:
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     try:
         with pytest.raises(OutputError, match="Permission denied"):
-            files.ensure_writable_folder(tmp_path)
+            files.prove_writable(tmp_path)
         with pytest.raises(OutputError, match="Permission denied"):
             files.create_exclusively(tmp_path / "a", b"data")
     finally:
@@ -164,4 +182,4 @@ def test_folders_of_the_system_that_take_no_files() -> None:
     if not folder.is_dir():
         pytest.skip("there is no such folder here")
     with pytest.raises(OutputError):
-        files.ensure_writable_folder(folder)
+        files.prove_writable(folder)

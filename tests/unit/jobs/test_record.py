@@ -87,8 +87,9 @@ def test_no_free_id_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_takes_nothing_fails_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
     with pytest.raises(OutputError, match="cannot write"):
-        JobRecord.create(tmp_path / "missing", [])
+        JobRecord.create(tmp_path / "a file", [])
 
 
 def test_the_life_of_a_job(tmp_path: Path) -> None:
