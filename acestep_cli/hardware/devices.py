@@ -44,14 +44,19 @@ class Device:
         return {"kind": self.kind, "index": self.index, "name": self.name}
 
 
-def available_devices(environ: Mapping[str, str] | None = None) -> list[Device]:
-    """All devices that torch can use here, the best first; the CPU is always the last."""
+def available_devices(
+    environ: Mapping[str, str] | None = None, *, gpus: bool = True
+) -> list[Device]:
+    """All devices that torch can use here, the best first; the CPU is always the last.
+
+    Without `gpus` no driver is woken up, which takes some tenths of a second, and the CPU is all.
+    """
     environ = os.environ if environ is None else environ
     found: list[Device] = []
-    if torch_has_cuda():
+    if gpus and torch_has_cuda():
         limit = simulated_limit(environ, CUDA_VARIABLE)
         found += [_from_cuda(device, limit) for device in cuda_devices()]
-    if platform.system() == "Darwin" and platform.machine() == "arm64":
+    if gpus and platform.system() == "Darwin" and platform.machine() == "arm64":
         found.append(Device("mps", 0, cpu_name(), metal_memory(environ), bfloat16=False))
     found.append(Device("cpu", 0, cpu_name(), main_memory(), multiplies_bfloat16()))
     return found

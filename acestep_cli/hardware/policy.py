@@ -104,7 +104,8 @@ def choose_policy(
     cannot compute in the dtype asked for; OutOfMemory when not even one stage fits.
     """
     environ = os.environ if environ is None else environ
-    devices = available_devices(environ) if devices is None else devices
+    if devices is None:
+        devices = available_devices(environ, gpus=settings.device != "cpu")
     device = choose_device(settings.device, devices)
     threads = settings.threads or _threads(environ, cores)
     changes: list[Adjusted] = []

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from acestep_cli.config import Settings
 from acestep_cli.errors import DeviceError
 from acestep_cli.hardware import cuda, devices
 from acestep_cli.hardware.devices import Device, available_devices, choose_device
 from acestep_cli.hardware.memory import GIB, Memory
+from acestep_cli.hardware.policy import choose_policy
 
 CPU = Device("cpu", 0, "A CPU", Memory(16 * GIB, 8 * GIB), bfloat16=True)
 GPUS = [Device("cuda", index, "A GPU", Memory(8 * GIB, 7 * GIB), bfloat16=True) for index in (0, 1)]
@@ -127,6 +129,12 @@ def test_nvidia_devices_are_read_from_the_driver(driver: Any) -> None:
     assert first.memory == Memory(24 * GIB, 20 * GIB)
     assert cpu.kind == "cpu"
     assert _Management.asked == b"GPU-00010203-0405-0607-0809-0a0b0c0d0e0f"
+
+
+def test_the_driver_sleeps_when_only_the_cpu_is_wanted(driver: Any) -> None:
+    driver["cuda"] = object()  # whoever asks it anything fails
+    policy, _ = choose_policy(Settings(device="cpu"), {}, environ={})
+    assert policy.device.kind == "cpu"
 
 
 def test_without_the_management_library_all_memory_counts_as_free(driver: Any) -> None:
