@@ -27,7 +27,7 @@ def request_digest(
 
     request: the settled request as plain values; seeds: the resolved ones; fingerprints: of each
     checkpoint folder by its part; sources: SHA-256 of each source file by its parameter; hardware:
-    device, dtypes, threads, tiles and kernels (what is resident when makes no sound).
+    what of the policy shapes the sound.
     """
     shaped = {key: value for key, value in request.items() if key not in _SILENT}
     content = {
@@ -35,7 +35,7 @@ def request_digest(
         "seeds": seeds,
         "checkpoints": dict(fingerprints),
         "sources": dict(sources),
-        "hardware": {key: value for key, value in hardware.items() if key != "residency"},
+        "hardware": dict(hardware),
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).digest()
