@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from acestep_cli.models.vae_config import VaeConfig
+from acestep_cli.models.vae_config import DILATIONS, VaeConfig
 
 __all__ = ["Posterior", "Vae", "VaeConfig", "published_name"]
 
-DILATIONS = (1, 3, 9)
 STD_FLOOR = 1e-4
+_FOLD_ROWS = 64
 
 
 def published_name(name: str) -> str:
@@ -57,18 +57,27 @@ class WeightNormed(nn.Module):
         self.bias = _empty(biases) if biases else None
         self.register_parameter("weight", None)
 
-    def kernel(self) -> Tensor:
-        """The weight [first, second, taps]: as folded, else in float32 from gain and direction."""
+    def kernel(self, dtype: torch.dtype | None = None) -> Tensor:
+        """The weight [first, second, taps]; gain and direction meet in float32.
+
+        In `dtype`, else as folded, else in float32.
+        """
         if self.weight is not None:
-            return self.weight
+            return self.weight if dtype is None else self.weight.to(dtype)
         assert self.weight_g is not None and self.weight_v is not None
-        direction = self.weight_v.float()
-        norm = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True)
-        return direction * (self.weight_g.float() / norm)
+        direction = self.weight_v
+        norm = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True, dtype=torch.float32)
+        scale = self.weight_g.float() / norm
+        out = torch.empty_like(direction, dtype=dtype or torch.float32)
+        # In slices, as the widest layer would need 170 MB in float32.
+        for part in range(0, len(out), _FOLD_ROWS):
+            rows = slice(part, part + _FOLD_ROWS)
+            out[rows] = direction[rows].float() * scale[rows]
+        return out
 
     def fold(self, dtype: torch.dtype) -> None:
         """Replace gain and direction by the weight in `dtype`, computed in float32."""
-        self.weight = nn.Parameter(self.kernel().to(dtype), requires_grad=False)
+        self.weight = nn.Parameter(self.kernel(dtype), requires_grad=False)
         self.weight_g = self.weight_v = None
         if self.bias is not None:
             self.bias = nn.Parameter(self.bias.to(dtype), requires_grad=False)
@@ -93,7 +102,7 @@ class Conv(WeightNormed):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve `x` [B, C, T]."""
-        weight = self.kernel().to(x.dtype)
+        weight = self.kernel(x.dtype)
         bias = None if self.bias is None else self.bias.to(x.dtype)
         return F.conv1d(x, weight, bias, self.stride, self.padding, self.dilation)
 
@@ -108,7 +117,7 @@ class UpConv(WeightNormed):
     def forward(self, x: Tensor) -> Tensor:
         """Spread `x` [B, C, T]."""
         assert self.bias is not None
-        weight, bias = self.kernel().to(x.dtype), self.bias.to(x.dtype)
+        weight, bias = self.kernel(x.dtype), self.bias.to(x.dtype)
         return F.conv_transpose1d(x, weight, bias, self.stride, self.padding)
 
 

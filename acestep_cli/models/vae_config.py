@@ -9,6 +9,11 @@ from typing import Any
 
 from acestep_cli.models.config import ConfigReader
 
+DILATIONS = (1, 3, 9)
+# Rows on either side that three residual units of seven dilated taps look at.
+UNITS_REACH = 3 * sum(DILATIONS)
+_EDGE_REACH = 3
+
 
 @dataclass(frozen=True, slots=True)
 class VaeConfig:
@@ -42,6 +47,23 @@ class VaeConfig:
     def hop(self) -> int:
         """Audio samples per latent frame (1920 in the published checkpoint)."""
         return math.prod(self.downsampling_ratios)
+
+    @property
+    def decoder_reach(self) -> int:
+        """Latent frames on either side of a frame that its audio depends on (9)."""
+        reach = _EDGE_REACH
+        for stride in self.downsampling_ratios:
+            # A row of a transposed convolution reads two rows; half a stride is cut away in front.
+            reach = (reach + UNITS_REACH + stride // 2 - 1) // stride + 1
+        return reach + _EDGE_REACH
+
+    @property
+    def encoder_reach(self) -> int:
+        """Latent frames' worth of audio on either side of a frame that it depends on (7)."""
+        reach = 1
+        for stride in reversed(self.downsampling_ratios):
+            reach = reach * stride + stride // 2 + UNITS_REACH
+        return math.ceil((reach + _EDGE_REACH) / self.hop)
 
     def encoder_widths(self) -> list[int]:
         """Channels before the first and after each encoder block."""
