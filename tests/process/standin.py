@@ -32,6 +32,7 @@ from acestep_cli.events import (
 from acestep_cli.jobs import JobRecord
 
 STEPS = 8
+STUBBORN_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def slow(cancelled: Callable[[], ExitCode | None]) -> Iterator[Any]:
 def stubborn(cancelled: Callable[[], ExitCode | None]) -> Iterator[Any]:
     """Never looks for signals."""
     yield StageStarted("compose", total=STEPS, unit="steps")
-    time.sleep(60)
+    time.sleep(STUBBORN_SECONDS)
 
 
 def noisy(cancelled: Callable[[], ExitCode | None]) -> Iterator[Any]:
@@ -152,8 +153,21 @@ MODES = {
     "memory": memory,
     "warned": quick,
     "announced": quick,
+    "reading": quick,
 }
 mode = "quick"
+
+
+class AnnouncedStdin:
+    """Says when it is read."""
+
+    def __init__(self) -> None:
+        self.buffer = self
+
+    def read(self, size: int) -> bytes:
+        print("reading stdin", file=sys.stderr, flush=True)
+        with open(0, "rb", closefd=False) as stdin:
+            return stdin.read(size)
 
 
 class StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -178,6 +192,8 @@ if __name__ == "__main__":
     # A shell starts background jobs with Ctrl-C switched off; these tests are about it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.meta_path.insert(0, StandIn())
+    if mode == "reading":
+        sys.stdin = AnnouncedStdin()  # type: ignore[assignment]
     from acestep_cli.cli import main
 
     main()
