@@ -21,7 +21,10 @@ from acestep_cli.models.config import AceStepConfig
 from acestep_cli.models.dit import DiT
 from acestep_cli.models.encoders import ConditionEncoder
 from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
-from acestep_cli.models.vae import Vae, VaeConfig, published_name
+from acestep_cli.models.vae import Vae, published_name
+from acestep_cli.models.vae_config import VaeConfig
+from acestep_cli.models.vae_fast import FastDecoder
+from acestep_cli.pipeline.decoder import Tiling
 from acestep_cli.weights.index import TensorIndex, check_names, read_index
 from acestep_cli.weights.load import load_silence_latent, load_weights
 from acestep_cli.weights.locate import CheckpointSet
@@ -107,8 +110,8 @@ class Networks:
         self._load(module, self._dit_index, prefix="decoder.")
         return module
 
-    def decoder(self) -> Vae:
-        """The autoencoder with its decoder alone, weight norm folded."""
+    def decoder(self) -> Vae | FastDecoder:
+        """The autoencoder's decoder, in the form that the policy names."""
         with torch.device("meta"):
             module = Vae(self.vae_config)
         load_weights(
@@ -119,7 +122,14 @@ class Networks:
             device=self.device,
             rename=published_name,
         )
+        if self.policy.kernels.get("vae") == "rows":
+            return FastDecoder(module, self.vae_dtype)
         return module.fold(self.vae_dtype)
+
+    @property
+    def tiling(self) -> Tiling:
+        """How long the pieces are in which songs are decoded."""
+        return Tiling(self.policy.tile_frames, self.policy.tile_overlap)
 
     @property
     def dtype(self) -> torch.dtype:
