@@ -104,6 +104,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             status = _run(Output(answer, arguments, stop))
     except BrokenPipeError:
         status = ExitCode.PIPE
+    except Cancelled as stopped:
+        # The signal came when the work was done and its answer was on the way out.
+        status = stopped.exit_code
     except OSError as error:
         reason = error.strerror or type(error).__name__
         lost = OutputError(f"cannot write the answer to stdout: {reason}")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, TextIO, cast
 
 from acestep_cli.errors import AceStepError, Cancelled, ExitCode, PartialFailure
 from acestep_cli.events import (
@@ -142,7 +142,8 @@ def memory(cancelled: Callable[[], ExitCode | None]) -> Iterator[Any]:
     raise MemoryError
 
 
-MODES = {
+Mode = Callable[[Callable[[], ExitCode | None]], Iterator[Any]]
+MODES: dict[str, Mode] = {
     "quick": quick,
     "visible": visible,
     "slow": slow,
@@ -193,7 +194,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.meta_path.insert(0, StandIn())
     if mode == "reading":
-        sys.stdin = AnnouncedStdin()  # type: ignore[assignment]
+        sys.stdin = cast(TextIO, AnnouncedStdin())
     from acestep_cli.cli import main
 
     main()

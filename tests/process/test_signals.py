@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from acestep_cli import cli
+from acestep_cli.term.output import Output, Result
 from tests.process.programs import SECONDS, environment, stand_in
 from tests.process.standin import STEPS, STUBBORN_SECONDS
 
@@ -98,6 +100,17 @@ def test_a_kill_leaves_a_record_that_says_how_far_it_came(tmp_path: Path) -> Non
     record = record_of(tmp_path)
     assert (record["status"], record["stage"]) == ("running", "compose")
     assert record["pid"] == process.pid
+
+
+def test_a_signal_while_answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(output: Output, result: Result) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Output, "emit", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["nonsense"])
+    assert stopped.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_signals_that_the_parent_switched_off_stay_off(tmp_path: Path) -> None:
