@@ -64,26 +64,41 @@ def banded_attention(query: Tensor, key: Tensor, value: Tensor, window: int) -> 
     """Attention within |i - j| <= window, at a cost linear in the length.
 
     Queries are cut into blocks of max(window, 64) rows; each block meets only the keys of its own
-    rows and `window` more on either side.
+    rows and `window` more on either side. All blocks go through one call, as items of a batch.
     """
-    length = query.shape[2]
+    batch, heads, length, width = query.shape
     block = max(window, 64)
-    parts = []
-    for start in range(0, length, block):
-        end = min(start + block, length)
-        low, high = max(0, start - window), min(length, end + window)
-        rows = torch.arange(start, end, device=query.device)[:, None]
-        columns = torch.arange(low, high, device=query.device)[None, :]
-        parts.append(
-            F.scaled_dot_product_attention(
-                query[:, :, start:end],
-                key[:, :, low:high],
-                value[:, :, low:high],
-                attn_mask=(rows - columns).abs() <= window,
-                enable_gqa=True,
-            )
-        )
-    return torch.cat(parts, dim=2)
+    count = -(-length // block)
+    behind = count * block - length
+    rows = F.pad(query, (0, 0, 0, behind)).unflatten(2, (count, block))  # (B, H, n, block, d)
+    around = [_around(x, heads, window, behind, block) for x in (key, value)]
+    mixed = F.scaled_dot_product_attention(
+        rows.transpose(1, 2).flatten(0, 1),
+        around[0],
+        around[1],
+        attn_mask=_block_mask(length, block, window, query.device).repeat(batch, 1, 1, 1),
+    )
+    mixed = mixed.unflatten(0, (batch, count)).transpose(1, 2)
+    return mixed.reshape(batch, heads, -1, width)[:, :, :length]
+
+
+def _around(x: Tensor, heads: int, window: int, behind: int, block: int) -> Tensor:
+    """Keys or values [B, K, L, d] to those that each block meets: [B * n, H, block + 2w, d]."""
+    padded = F.pad(x, (0, 0, window, behind + window))
+    parts = padded.unfold(2, block + 2 * window, block).permute(0, 2, 1, 4, 3)
+    spread = parts[:, :, :, None].expand(-1, -1, -1, heads // x.shape[1], -1, -1)
+    return spread.reshape(-1, heads, block + 2 * window, x.shape[3])
+
+
+def _block_mask(length: int, block: int, window: int, device: torch.device) -> Tensor:
+    """bool [n, 1, block, block + 2w]: which of the keys around it each row of each block sees."""
+    first = torch.arange(0, length, block, device=device)[:, None, None]
+    rows = first + torch.arange(block, device=device)[:, None]
+    columns = first - window + torch.arange(block + 2 * window, device=device)
+    near = (rows - columns).abs() <= window
+    # Rows behind the end may see what they like: nobody reads them, and they must stay finite.
+    seen = near & (columns >= 0) & (columns < length) | (rows >= length)
+    return seen[:, None]
 
 
 def band_mask(length: int, window: int, device: torch.device) -> Tensor:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acestep_cli.models.config import AceStepConfig
+from acestep_cli.models.fast import FastDiT
 from acestep_cli.models.layers import (
     MLP,
     Attention,
@@ -25,6 +26,7 @@ from acestep_cli.models.layers import (
     rope_table,
     window_of,
 )
+from acestep_cli.models.scratch import round_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,12 @@ class Modulation:
 
 
 class DiT(nn.Module):
-    """The `decoder.*` tensors of a checkpoint (2B or XL; base, sft or turbo)."""
+    """The `decoder.*` tensors of a checkpoint (2B or XL; base, sft or turbo).
+
+    `fast`, set by `kernels.optimize`, takes the place of the plain blocks.
+    """
+
+    fast: FastDiT | None = None
 
     def __init__(self, config: AceStepConfig, *, rounded_tables: bool = False) -> None:
         super().__init__()
@@ -84,25 +91,36 @@ class DiT(nn.Module):
         latents: noisy [B, T, 64]; context: [B, T, 128], source latents then mask; modulation: of
         one time (leading 1) or of one time an item (leading B). Returns [B, T, 64].
         """
-        h = self.patchify(latents, context)
+        h = self.run(self.patchify(latents, context), cross, modulation.projection)
+        shift, scale = (self.scale_shift_table + modulation.embedding[:, None]).chunk(2, dim=1)
+        h = self.norm_out(h) * (1 + scale) + shift
+        return self.unpatchify(h, latents.shape[1])
+
+    def run(self, h: Tensor, cross: CrossCache, projection: Tensor) -> Tensor:
+        """All blocks over patches h [B, P, D]; projection: [1 or B, 6, D]."""
+        fast, length = self.fast, h.shape[1]
         rope = rope_table(
-            h.shape[1],
+            length if fast is None else round_up(length),
             self.block.head_dim,
             self.block.theta,
             device=h.device,
             dtype=h.dtype,
             rounded=self.rounded_tables,
+            exact=fast is not None,
         )
-        for index, layer in enumerate(self.blocks()):
-            h = layer(h, rope, cross.keys[index], cross.values[index], modulation.projection)
-        shift, scale = (self.scale_shift_table + modulation.embedding[:, None]).chunk(2, dim=1)
-        h = self.norm_out(h) * (1 + scale) + shift
-        return self.unpatchify(h, latents.shape[1])
+        if fast is not None:
+            return fast(h, rope, cross, projection)
+        for layer, key, value in zip(self.blocks(), cross.keys, cross.values, strict=True):
+            h = layer(h, rope, key, value, projection)
+        return h
 
     def condition(self, states: Tensor) -> CrossCache:
         """Keys and values for a packed condition [B, L, E]; valid for every step of a song."""
         embedded = self.embed_condition(states)
-        pairs = [layer.cross_attn.keys_values(embedded) for layer in self.blocks()]
+        if self.fast is not None:
+            pairs = self.fast.keys_values(embedded)
+        else:
+            pairs = [layer.cross_attn.keys_values(embedded) for layer in self.blocks()]
         return CrossCache(tuple(key for key, _ in pairs), tuple(value for _, value in pairs))
 
     def embed_condition(self, states: Tensor) -> Tensor:

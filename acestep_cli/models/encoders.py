@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from acestep_cli.models.config import AceStepConfig
-from acestep_cli.models.layers import Linear, RMSNorm, RopeTable, make_layers, rope_table
+from acestep_cli.models.fast import FastStack
+from acestep_cli.models.layers import Block, Linear, RMSNorm, RopeTable, make_layers, rope_table
+from acestep_cli.models.scratch import round_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,12 @@ class ConditionEncoder(nn.Module):
 
 
 class EncoderStack(nn.Module):
-    """Linear input, transformer blocks over the whole sequence, final norm."""
+    """Linear input, transformer blocks over the whole sequence, final norm.
+
+    `fast`, set by `kernels.optimize`, takes the place of the plain blocks where nothing is padded.
+    """
+
+    fast: FastStack | None = None
 
     def __init__(
         self, config: AceStepConfig, inputs: int, layers: int, *, rounded_rope: bool
@@ -76,20 +84,36 @@ class EncoderStack(nn.Module):
 
     def run(self, h: Tensor, key_mask: Tensor | None = None) -> Tensor:
         """Blocks and norm over embedded h [B, L, E]; key_mask bool [B, L]."""
+        if self.fast is not None and key_mask is None:
+            return self.norm(self.fast(h, self.rope(h, exact=True)))
         rope = self.rope(h)
         for layer in self.layers:
             h = layer(h, rope, key_mask)
         return self.norm(h)
 
-    def rope(self, h: Tensor) -> RopeTable:
-        """The rotary table for h [B, L, E]."""
+    def run_first(self, h: Tensor) -> Tensor:
+        """Position 0 of `run`: [B, E]. The last layer computes no other row."""
+        if self.fast is not None:
+            return self.norm(self.fast(h, self.rope(h, exact=True), first=True))[:, 0]
+        rope, blocks = self.rope(h), self.blocks()
+        for layer in blocks[:-1]:
+            h = layer(h, rope)
+        return self.norm(blocks[-1].first(h, rope))[:, 0]
+
+    def blocks(self) -> list[Block]:
+        """The layers in order."""
+        return cast(list[Block], list(self.layers))
+
+    def rope(self, h: Tensor, *, exact: bool = False) -> RopeTable:
+        """The rotary table for h [B, L, E]; `exact` is the fast path's: float32, rounded up."""
         return rope_table(
-            h.shape[1],
+            round_up(h.shape[1]) if exact else h.shape[1],
             self.block.head_dim,
             self.block.theta,
             device=h.device,
             dtype=h.dtype,
             rounded=self.rounded_rope,
+            exact=exact,
         )
 
 
@@ -123,7 +147,7 @@ class TimbreEncoder(EncoderStack):
         h = self.embed_tokens(references)
         if self.reads_class_token:
             h = torch.cat([self.special_token.expand(h.shape[0], -1, -1), h], dim=1)
-        return self.run(h)[:, 0]
+        return self.run_first(h)
 
 
 def unpack_references(timbre: Tensor, order: Tensor, items: int) -> tuple[Tensor, Tensor]:

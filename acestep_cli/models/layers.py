@@ -72,6 +72,15 @@ class Attention(nn.Module):
         mixed = attend(query, key, value, window=self.window, causal=self.causal, key_mask=key_mask)
         return self.o_proj(_merge_heads(mixed))
 
+    def first(self, x: Tensor, rope: RopeTable) -> Tensor:
+        """Row 0 [B, 1, hidden] of `forward`, without padding and for layers that are not causal."""
+        seen = x if self.window is None else x[:, : self.window + 1]
+        rows = seen.shape[1]
+        query = apply_rope(self.queries(x[:, :1]), RopeTable(rope.cos[:1], rope.sin[:1]))
+        key, value = self.keys_values(seen)
+        key = apply_rope(key, RopeTable(rope.cos[:rows], rope.sin[:rows]))
+        return self.o_proj(_merge_heads(attend(query, key, value)))
+
     def cross(self, x: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Cross-attention of x [B, L, hidden] to ready keys and values [B, K, S, head_dim]."""
         return self.o_proj(_merge_heads(attend(self.queries(x), key, value)))
@@ -116,6 +125,11 @@ class Block(nn.Module):
         h = h + self.self_attn(self.input_layernorm(h), rope, key_mask)
         return h + self.mlp(self.post_attention_layernorm(h))
 
+    def first(self, h: Tensor, rope: RopeTable) -> Tensor:
+        """Row 0 [B, 1, hidden] of `forward`, without padding and for layers that are not causal."""
+        row = h[:, :1] + self.self_attn.first(self.input_layernorm(h), rope)
+        return row + self.mlp(self.post_attention_layernorm(row))
+
 
 class Linear(nn.Module):
     """y = x W^T + b with W [out, in]; parameters are created empty, for loading."""
@@ -146,10 +160,12 @@ def rope_table(
     device: torch.device,
     dtype: torch.dtype,
     rounded: bool = False,
+    exact: bool = False,
 ) -> RopeTable:
     """Rotary table: angle(p, i) = p * theta^(-2i/head_dim), computed in float32, then cast.
 
     `rounded` rounds the frequencies to `dtype` first, as a module cast to bfloat16 does upstream.
+    `exact` leaves the table in float32.
     """
     exponent = torch.arange(0, head_dim, 2, device=device, dtype=torch.int64).float() / head_dim
     frequency = 1.0 / (theta**exponent)
@@ -157,7 +173,8 @@ def rope_table(
         frequency = frequency.to(dtype).float()
     angle = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequency
     angle = torch.cat([angle, angle], dim=-1)
-    return RopeTable(angle.cos().to(dtype), angle.sin().to(dtype))
+    stored = torch.float32 if exact else dtype
+    return RopeTable(angle.cos().to(stored), angle.sin().to(stored))
 
 
 def apply_rope(x: Tensor, rope: RopeTable) -> Tensor:

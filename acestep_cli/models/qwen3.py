@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acestep_cli.models.config import ConfigReader
-from acestep_cli.models.layers import BlockConfig, RMSNorm, make_layers, rope_table
+from acestep_cli.models.fast import FastStack
+from acestep_cli.models.layers import Block, BlockConfig, RMSNorm, make_layers, rope_table
+from acestep_cli.models.scratch import round_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,12 @@ class Embedding(nn.Module):
 
 
 class Qwen3Model(nn.Module):
-    """Token ids to hidden states after the final norm."""
+    """Token ids to hidden states after the final norm.
+
+    `fast`, set by `kernels.optimize`, takes the place of the plain blocks.
+    """
+
+    fast: FastStack | None = None
 
     def __init__(self, config: Qwen3Config, *, rounded_rope: bool = False) -> None:
         super().__init__()
@@ -77,18 +84,25 @@ class Qwen3Model(nn.Module):
         """The token-embedding table alone: ids [B, L] to [B, L, hidden] (what lyrics use)."""
         return self.embed_tokens(ids)
 
+    def blocks(self) -> list[Block]:
+        """The layers in order."""
+        return cast(list[Block], list(self.layers))
+
     def forward(self, ids: Tensor) -> Tensor:
         """ids: int64 [B, L]; causal attention over positions 0..L-1; returns [B, L, hidden]."""
         h = self.embed_tokens(ids)
-        block = self.config.block
+        block, fast, length = self.config.block, self.fast, ids.shape[1]
         rope = rope_table(
-            ids.shape[1],
+            length if fast is None else round_up(length),
             block.head_dim,
             block.theta,
             device=h.device,
             dtype=h.dtype,
             rounded=self.rounded_rope,
+            exact=fast is not None,
         )
+        if fast is not None:
+            return self.norm(fast(h, rope))
         for layer in self.layers:
             h = layer(h, rope)
         return self.norm(h)
