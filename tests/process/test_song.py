@@ -89,12 +89,12 @@ def test_neither_diffusers_nor_transformers_is_needed(tmp_path: Path) -> None:
 def test_signals_cancel_within_a_step(tmp_path: Path, number: int, status: int) -> None:
     slow = [*acestep("generate", WORDS, "--no-lm", "--duration", "240", "--steps", "200")]
     slow += ["--model", "acestep-v15-base", "--checkpoints", CHECKPOINTS, "--dtype", "float32"]
-    process = start(slow, tmp_path)
-    wait_for(process, b"compose")
-    process.send_signal(number)
-    sent = time.monotonic()
-    assert process.wait(30) == status
-    assert time.monotonic() - sent < 10
+    with start(slow, tmp_path) as process:
+        wait_for(process, b"compose")
+        process.send_signal(number)
+        sent = time.monotonic()
+        assert process.wait(30) == status
+        assert time.monotonic() - sent < 10
     record = record_of(tmp_path)
     assert record["status"] == "cancelled" and record["error"]["code"] == "cancelled"
     assert record["audio_paths"] == [] and leftovers(tmp_path) == []
@@ -105,10 +105,9 @@ def test_a_kill_at_any_moment_leaves_a_valid_record_and_no_half_song(tmp_path: P
     for attempt in range(6):
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        process = start(generate("--seed", "1", "--audio-format", "wav"), folder)
-        time.sleep(chance.uniform(0.3, 4.0))
-        process.send_signal(signal.SIGKILL)
-        process.wait(30)
+        with start(generate("--seed", "1", "--audio-format", "wav"), folder) as process:
+            time.sleep(chance.uniform(0.3, 4.0))
+            process.send_signal(signal.SIGKILL)
         output = folder / "acestep_output"
         for path in output.glob("*.json") if output.is_dir() else ():
             record = json.loads(path.read_text("utf-8"))
