@@ -74,7 +74,8 @@ def generate(
         force=bool(force),
         strict=bool(strict),
     )
-    with output.voice() as observer, output.stop.polled():
+    items = resolved.request.batch_size
+    with output.voice(items=items) as observer, output.stop.polled():
         outcome = run_job(spec, (observer,), output.stop.cancelled)
     return Result(
         data=outcome.record,

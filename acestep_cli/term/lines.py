@@ -37,10 +37,12 @@ class LineVoice:
         write: Callable[[str], None],
         *,
         colour: bool = False,
+        numbered: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._write = write
         self._colour = colour
+        self._numbered = numbered
         self._clock = clock
         self._running: dict[tuple[str, int | None], _Running] = {}
 
@@ -52,7 +54,7 @@ class LineVoice:
             self._progress(event)
         elif isinstance(event, StageFinished):
             self._running.pop((event.stage, event.item), None)
-            name = words.stage_name(event.stage, event.item)
+            name = words.stage_name(event.stage, event.item, numbered=self._numbered)
             self._write(f"{name} done in {words.clock(event.seconds)}\n")
         elif line := remark(event, colour=self._colour):
             self._write(line + "\n")
@@ -61,7 +63,9 @@ class LineVoice:
         now = self._clock()
         self._running[event.stage, event.item] = _Running(now, now, event.total, event.unit)
         amount = f": {event.total:g} {event.unit}".rstrip() if event.total is not None else ""
-        self._write(f"{words.stage_name(event.stage, event.item)}{amount}\n")
+        self._write(
+            f"{words.stage_name(event.stage, event.item, numbered=self._numbered)}{amount}\n"
+        )
 
     def _progress(self, event: StageProgress) -> None:
         running = self._running.get((event.stage, event.item))
@@ -75,7 +79,7 @@ class LineVoice:
         if total is not None and event.done > 0:
             left = elapsed / event.done * max(total - event.done, 0)
             parts.append(f"about {words.clock(left)} left")
-        name = words.stage_name(event.stage, event.item)
+        name = words.stage_name(event.stage, event.item, numbered=self._numbered)
         self._write(f"{name} {', '.join(part for part in parts if part)}\n")
 
 

@@ -60,8 +60,11 @@ class Output:
             streams.write_talk(line + "\n")
 
     @contextmanager
-    def voice(self) -> Iterator[Observer]:
-        """An observer that shows a run: a live display on a terminal, else lines, or nothing."""
+    def voice(self, *, items: int = 1) -> Iterator[Observer]:
+        """An observer that shows a run: a live display on a terminal, else lines, or nothing.
+
+        Stages carry the number of their item when there are several `items`.
+        """
         colour = streams.wants_colour(sys.stderr, os.environ)
         if self.quiet:
             from acestep_cli.events import silent
@@ -70,7 +73,7 @@ class Output:
         elif streams.wants_animation(sys.stderr, os.environ):
             from acestep_cli.term.progress import BarVoice
 
-            bars = BarVoice(colour=colour)
+            bars = BarVoice(colour=colour, numbered=items > 1)
             try:
                 yield bars
             finally:
@@ -78,7 +81,7 @@ class Output:
         else:
             from acestep_cli.term.lines import LineVoice
 
-            yield LineVoice(streams.write_talk, colour=colour)
+            yield LineVoice(streams.write_talk, colour=colour, numbered=items > 1)
 
     def emit(self, result: Result) -> None:
         """Write the answer to stdout and the error to stderr; OSError when stdout is lost."""

@@ -24,8 +24,9 @@ class BarVoice:
     `close` takes the display away; afterwards the terminal is as if plain lines had been written.
     """
 
-    def __init__(self, *, colour: bool) -> None:
+    def __init__(self, *, colour: bool, numbered: bool = True) -> None:
         self._colour = colour
+        self._numbered = numbered
         self._display: Progress | None = None
         self._tasks: dict[tuple[str, int | None], TaskID] = {}
 
@@ -53,7 +54,7 @@ class BarVoice:
         self._display.stop()
 
     def _start(self, display: Progress, event: StageStarted) -> None:
-        name = words.stage_name(event.stage, event.item)
+        name = words.stage_name(event.stage, event.item, numbered=self._numbered)
         amount = words.count(0, event.total, event.unit)
         task = display.add_task(name, total=event.total, amount=amount, unit=event.unit)
         self._tasks[event.stage, event.item] = task
@@ -71,7 +72,7 @@ class BarVoice:
         task = self._tasks.pop((event.stage, event.item), None)
         if task is not None:
             display.remove_task(task)
-        name = words.stage_name(event.stage, event.item)
+        name = words.stage_name(event.stage, event.item, numbered=self._numbered)
         self._say(display, f"{name} done in {words.clock(event.seconds)}")
 
     def _say(self, display: Progress, line: str) -> None:

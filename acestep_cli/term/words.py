@@ -28,9 +28,9 @@ def count(done: float, total: float | None, unit: str) -> str:
     return f"{share} {unit}".rstrip()
 
 
-def stage_name(stage: str, item: int | None) -> str:
-    """`compose`, or `compose 2` for the second item of a batch."""
-    return stage if item is None else f"{stage} {item + 1}"
+def stage_name(stage: str, item: int | None, *, numbered: bool) -> str:
+    """`compose`, or `compose 2` for the second item where items are numbered."""
+    return f"{stage} {item + 1}" if numbered and item is not None else stage
 
 
 def complaint(error: AceStepError, *, colour: bool) -> str:

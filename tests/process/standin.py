@@ -56,8 +56,10 @@ def run_job(
     record.start()
     song = folder / f"{record.job_id}_1.mp3"
 
+    listeners: list[Observer] = [record, *observers]
+
     def tell(event: Any) -> None:
-        for observer in (record, *observers):
+        for observer in listeners:
             observer(event)
 
     error: AceStepError | None = None

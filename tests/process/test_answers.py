@@ -36,8 +36,14 @@ def test_paths_go_to_stdout_and_the_talk_to_stderr(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == songs(tmp_path)
     assert "random seed" in done.stderr.splitlines()[0]
     assert "note: no planner is used" in done.stderr
-    assert "compose 1 done" in done.stderr
+    assert "compose done" in done.stderr
     assert "\x1b" not in done.stderr
+
+
+def test_songs_are_numbered_when_there_are_several(tmp_path: Path) -> None:
+    done = run(stand_in("quick", "generate", "x", "--batch", "2"), tmp_path)
+    assert "random seed · 2 songs" in done.stderr
+    assert "compose 1 done" in done.stderr
 
 
 def test_quiet_leaves_the_answer_alone(tmp_path: Path) -> None:

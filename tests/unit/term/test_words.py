@@ -25,8 +25,9 @@ def test_count() -> None:
 
 
 def test_items_are_counted_from_one() -> None:
-    assert words.stage_name("compose", None) == "compose"
-    assert words.stage_name("compose", 0) == "compose 1"
+    assert words.stage_name("compose", None, numbered=True) == "compose"
+    assert words.stage_name("compose", 0, numbered=True) == "compose 1"
+    assert words.stage_name("compose", 0, numbered=False) == "compose"
 
 
 def test_complaints() -> None:
