@@ -14,10 +14,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = _parser().parse_args(arguments)
     from acestep_cli.demo.sizes import TINY
-    from acestep_cli.demo.tiny import build_set
+    from acestep_cli.demo.tiny import build_set, holds_set
 
+    folder: Path = options.folder.absolute()
     try:
-        folder = build_set(options.folder, TINY, options.seed, force=options.force)
+        if options.force or not holds_set(folder, TINY, options.seed):
+            build_set(folder, TINY, options.seed, force=options.force)
     except AceStepError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:

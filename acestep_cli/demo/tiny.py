@@ -51,6 +51,17 @@ def build_set(
     return folder
 
 
+def holds_set(folder: Path, sizes: Sizes = TINY, seed: int = 0) -> bool:
+    """Whether `folder` already holds the set that `build_set` would write there."""
+    try:
+        told = (folder / NOTICE_NAME).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return told == _NOTICE.format(seed=seed) and all(
+        (folder / name / "config.json").is_file() for name in sizes.folders()
+    )
+
+
 def build_dit(
     folder: Path,
     sizes: DitSizes,
@@ -123,6 +134,13 @@ def _check_replaceable(folder: Path, sizes: Sizes, *, force: bool) -> None:
     if foreign and force:
         raise OutputError(
             f"{folder} holds {foreign[0]}, which is not part of such a set, and was left alone",
+            "choose an empty folder",
+            code="exists",
+        )
+    # Real checkpoints have the same folder names: only what says that it is random is replaced.
+    if present and force and NOTICE_NAME not in present:
+        raise OutputError(
+            f"{folder} has no {NOTICE_NAME}, so it may hold real checkpoints, and was left alone",
             "choose an empty folder",
             code="exists",
         )

@@ -98,6 +98,27 @@ def test_force_replaces_an_earlier_set(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
+def test_real_checkpoints_are_never_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    build_set(folder, SMALL)
+    (folder / NOTICE_NAME).unlink()
+    with pytest.raises(OutputError, match="may hold real checkpoints"):
+        build_set(folder, SMALL, force=True)
+    assert (folder / "vae" / "config.json").is_file()
+
+
+def test_the_command_run_again_finds_its_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "set"
+    assert main(["tiny", str(folder)]) == 0
+    made = (folder / "vae" / "config.json").stat().st_mtime_ns
+    assert main(["tiny", str(folder)]) == 0
+    assert (folder / "vae" / "config.json").stat().st_mtime_ns == made
+    assert main(["tiny", str(folder), "--seed", "1"]) == 6
+    assert capsys.readouterr().out.splitlines() == [str(folder)] * 2
+
+
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     build_set(tmp_path / "a" / "b", SMALL)
