@@ -42,9 +42,9 @@ class _Row:
 
 
 _TABLE: dict[Kind, _Row] = {
-    "cpu": _Row((256, 128, 64), 16, GIB // 8, {"attention": "sdpa", "vae": "rows"}),
-    "cuda": _Row((512, 256, 128, 64), 16, GIB // 2, {"attention": "sdpa", "vae": "plain"}),
-    "mps": _Row((64, 48), 16, GIB // 2, {"attention": "sdpa", "vae": "plain"}),
+    "cpu": _Row((256, 128, 64), 16, GIB // 8, {"transformer": "rows", "vae": "rows"}),
+    "cuda": _Row((512, 256, 128, 64), 16, GIB // 2, {"transformer": "plain", "vae": "plain"}),
+    "mps": _Row((64, 48), 16, GIB // 2, {"transformer": "plain", "vae": "plain"}),
 }
 # What decoding a latent frame takes: three activations of 1920 samples in 128 channels.
 _FRAME_VALUES = 3 * 1920 * 128

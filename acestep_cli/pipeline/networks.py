@@ -20,6 +20,7 @@ from acestep_cli.models.acestep import AceStepModel
 from acestep_cli.models.config import AceStepConfig
 from acestep_cli.models.dit import DiT
 from acestep_cli.models.encoders import ConditionEncoder
+from acestep_cli.models.kernels import Kernels, optimize
 from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
 from acestep_cli.models.vae import Vae, published_name
 from acestep_cli.models.vae_config import VaeConfig
@@ -143,7 +144,7 @@ class Networks:
 
     def _load(self, module: nn.Module, index: TensorIndex, **options: Any) -> None:
         load_weights(module, index, dtype=self.dtype, device=self.device, **options)
-        module.eval()
+        optimize(module.eval(), Kernels(rows=self.policy.kernels.get("transformer") == "rows"))
 
 
 class _NullCondition(nn.Module):
