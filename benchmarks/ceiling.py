@@ -12,7 +12,7 @@ _SHAPES = {
     "cpu": ((1024, 2048, 6144), (2048, 2048, 2048)),
     "cuda": ((8192, 8192, 8192), (16384, 2048, 6144)),
 }
-_SECONDS = 1.5
+_SECONDS = 1.0
 
 
 def matmul_rate(dtype: torch.dtype, device: torch.device, seconds: float = _SECONDS) -> float:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks import flops
 from benchmarks.process import BenchmarkError, Finished, environment, run_child
@@ -44,6 +45,8 @@ def song(bench: Bench, seconds: float = SONG_SECONDS, prefix: str = "song") -> N
             runs.pop(side, None)
             bench.report.fail(f"song of {seconds:g} s, {side}", failure)
 
+    if SIDES[0] in runs:
+        bench.report.remark(costs(bench.scratch / f"{prefix}-{SIDES[0]}"))
     for row in _rows(runs, prefix, seconds):
         work = _work(bench, seconds) if row.key == prefix else None
         counted = None if work is None else (work, work)
@@ -82,11 +85,22 @@ def our_command(bench: Bench, folder: Path) -> list[str]:
 
 def has_stepped(folder: Path) -> bool:
     """Whether the record in `folder` tells of a finished denoising step."""
-    for record in folder.glob("*.json"):
-        state = json.loads(record.read_text("utf-8"))
-        stage, progress = state["stage"], state["progress"]
-        return stage in _AFTER_COMPOSING or (stage == "compose" and progress > 0)
-    return False
+    record = _record(folder)
+    stage, progress = record.get("stage"), record.get("progress", 0)
+    return stage in _AFTER_COMPOSING or (stage == "compose" and progress > 0)
+
+
+def costs(folder: Path) -> str:
+    """What our record in `folder` says of where the time went."""
+    times = _record(folder).get("time_costs", {})
+    return "ours, by its own clock: " + ", ".join(f"{name} {t:.2f} s" for name, t in times.items())
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    for file in folder.glob("*.json"):
+        record: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        return record
+    return {}
 
 
 def _theirs(bench: Bench, folder: Path, seconds: float) -> Finished:

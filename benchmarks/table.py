@@ -12,8 +12,9 @@ _HEADS = (
 )  # fmt: skip
 _NOTHING = "-"
 LEGEND = (
-    "ratio: ours over diffusers, best run of each; of ceiling: ours / diffusers, of this run's "
-    "matrix products;\ndiffers: relative root mean square of the two results."
+    "ratio: ours over diffusers, the best run of each. of ceiling: ours / diffusers, of the rate\n"
+    "of large matrix products in this run. differs: relative root mean square of both results.\n"
+    "Ours keeps the timbre token of silence from the first song on; diffusers works it out in each."
 )
 
 
@@ -21,6 +22,11 @@ def header() -> str:
     """The names of the columns."""
     line = _line(_HEADS)
     return f"{line}\n{'-' * len(line)}"
+
+
+def whole(report: Report) -> list[str]:
+    """All rows below their header."""
+    return [header(), *(row_line(row, report.ceiling(row.device)) for row in report.rows)]
 
 
 def row_line(row: Row, ceiling: float | None) -> str:

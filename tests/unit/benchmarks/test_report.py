@@ -127,6 +127,21 @@ def test_the_command_prints_and_writes_everything(
 
 
 @pytest.mark.usefixtures("faked")
+def test_a_ceiling_that_rose_is_told_with_the_rows(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rates = iter((1e9, 2e9))
+    monkeypatch.setattr(
+        "benchmarks.stages.ceiling",
+        lambda bench: bench.report.rate("cpu", "bfloat16", next(rates)),
+    )
+    command.main([str(folders.root)])
+    first, second = capsys.readouterr().out.split("again, with the ceiling of the end:")
+    assert "50% / 50%" in first
+    assert "25% / 25%" in second
+
+
+@pytest.mark.usefixtures("faked")
 def test_a_failed_stage_is_told_and_the_rest_goes_on(
     folders: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

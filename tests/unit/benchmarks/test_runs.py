@@ -25,6 +25,10 @@ def test_a_step_is_raced(bench: Callable[..., Bench], report: Report) -> None:
 def test_a_song_is_made_by_both(bench: Callable[..., Bench], report: Report) -> None:
     song(bench(), seconds=10)
     assert report.failures == []
+    (told,) = report.remarks
+    assert told.startswith("ours, by its own clock: ")
+    for name in ("words", "compose", "render", "write"):
+        assert f"{name} " in told
     rows = {row.key: row for row in report.rows}
     assert list(rows) == ["song-first-step", "song", "song-memory"]
     for row in rows.values():
