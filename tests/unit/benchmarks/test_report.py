@@ -197,5 +197,36 @@ def bench_without_cuda(
     return Bench(folders, Options(), report, tmp_path)
 
 
+def test_a_gpus_parts_are_told_beside_their_roofline(
+    bench_without_cuda: Bench, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rate(bench: Bench) -> None:
+        bench.report.rate(bench.options.device, "bfloat16", 1e12)
+
+    def made(key: str, ours: float, work: float) -> Row:
+        return Row(key, "x", "s", (ours,), (1.0,), (work, work), device="cuda")
+
+    class NoRace:
+        def __init__(self, bench: Bench) -> None:
+            assert bench.options.device == "cuda"
+
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *error: object) -> None: ...
+
+    songs = []
+    monkeypatch.setattr("benchmarks.cuda.ceiling", rate)
+    monkeypatch.setattr("benchmarks.cuda.Race", NoRace)
+    monkeypatch.setattr("benchmarks.cuda.dit_row", lambda *rest: made("cuda-dit", 0.02, 1e10))
+    monkeypatch.setattr("benchmarks.cuda.vae_row", lambda *rest: made("cuda-vae", 0.002, 1e9))
+    monkeypatch.setattr("benchmarks.cuda.song", lambda bench, *rest: songs.append(rest))
+    cuda(bench_without_cuda)
+    assert songs == [(240, "cuda-song")]
+    assert report.remarks == [
+        "8 DiT steps of 240 s on cuda: 0.16 s, 2.00 times the 0.08 s of its roofline",
+        "VAE decode of 240 s on cuda: 0.48 s, 2.00 times the 0.24 s of its roofline",
+    ]
+
+
 def test_every_target_belongs_to_a_stage() -> None:
     assert {key.split("-")[0] for key in TARGETS} <= set(command.STAGES)
