@@ -6,13 +6,15 @@ causal mask half of the full one. The plain masked form is in attention.py.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
 from acestep_cli.models.scratch import Scratch
 
 # Scores of one block, in bytes: small enough to stay in the last cache between their three uses.
-_BLOCK_BYTES = 6 << 20
+_BLOCK_BYTES = 12 << 20
 _MOST_ROWS = 192
 
 
@@ -35,7 +37,7 @@ def blocked_attention(
     keys, heads = key.shape[2], batch * kv
     reach = None if window is None or keys <= window + 1 else window
     step = _rows(heads * group * query.element_size(), length, keys, reach)
-    mask = _mask(step, reach, query) if reach is not None or causal else None
+    mask = _mask(step, reach, query.dtype) if reach is not None or causal else None
     for start in range(0, length, step):
         end = min(length, start + step)
         low, high = _seen(start, end, keys, reach, causal=causal)
@@ -70,17 +72,18 @@ def _seen(start: int, end: int, keys: int, reach: int | None, *, causal: bool) -
     return max(0, start - reach), min(keys, end + reach)
 
 
-def _mask(step: int, reach: int | None, like: Tensor) -> Tensor:
+@lru_cache(maxsize=8)
+def _mask(step: int, reach: int | None, dtype: torch.dtype) -> Tensor:
     """What is added to scores: 0 where a row sees a column, minus infinity elsewhere.
 
     Rows are those of a block. Columns begin `reach` before its first row; for a causal mask at it.
     """
     if reach is None:
-        return like.new_full((step, step), float("-inf")).triu_(1)
-    rows = torch.arange(step, device=like.device)[:, None]
-    columns = torch.arange(step + 2 * reach, device=like.device)
+        return torch.full((step, step), float("-inf"), dtype=dtype).triu_(1)
+    rows = torch.arange(step)[:, None]
+    columns = torch.arange(step + 2 * reach)
     seen = (columns >= rows) & (columns <= rows + 2 * reach)
-    return like.new_zeros(seen.shape).masked_fill_(~seen, float("-inf"))
+    return torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, float("-inf"))
 
 
 def _hide(scores: Tensor, mask: Tensor, start: int, low: int, reach: int | None) -> None:
