@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -39,6 +40,8 @@ _PACKAGES = ("torch", "diffusers", "transformers")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when all that was asked for could be measured (targets are only told)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # As an exception, so that children and the scratch folder go too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     if words[:1] == ["build"]:
         return _build_only(words[1:])
     options = _parser().parse_args(words)

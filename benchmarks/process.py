@@ -83,12 +83,17 @@ def run_child(
         timer = threading.Timer(longest, _kill, (child,))
         for thread in (*threads, timer):
             thread.start()
-        peak = _wait(child)
-        seconds = time.perf_counter() - marks.start
-        timer.cancel()
-        ended.set()
-        for thread in (*threads, timer):
-            thread.join()
+        try:
+            peak = _wait(child)
+            seconds = time.perf_counter() - marks.start
+        finally:
+            # Whoever interrupts the wait must not leave a song being made.
+            _kill(child)
+            child.wait()
+            timer.cancel()
+            ended.set()
+            for thread in (*threads, timer):
+                thread.join()
         if child.returncode:
             raise _failure(child.returncode, errors)
     return Finished(seconds, peak, marks.times)

@@ -31,13 +31,14 @@ _TOLERATED_SECONDS = 0.2
 def song(bench: Bench, seconds: float = SONG_SECONDS, prefix: str = "song") -> None:
     """A song of each side: time to the first step, time to the file, peak of memory."""
     try:
-        _warm_up(bench)
+        _remember(bench)
     except BenchmarkError as failure:
-        bench.report.fail("a short song to warm up, ours", failure)
+        bench.report.fail("a first short song, ours", failure)
     runs: dict[str, Finished] = {}
     for side, make in zip(SIDES, (_ours, _theirs), strict=True):
         folder = bench.scratch / f"{prefix}-{side}"
         folder.mkdir()
+        _read_files(bench.folders.checkpoints if side == "ours" else bench.folders.pipeline)
         try:
             runs[side] = make(bench, folder, seconds)
             _check_length(folder, seconds)
@@ -111,19 +112,22 @@ def _theirs(bench: Bench, folder: Path, seconds: float) -> Finished:
     return run_child(command, environment(bench.folders, options), folder)
 
 
-def _warm_up(bench: Bench) -> None:
-    """Read every file, so that both sides find them in memory, and, once for a benchmark folder,
-    let our side keep what it keeps for later songs."""
-    for file in sorted(bench.folders.root.rglob("*.safetensors")):
-        with file.open("rb") as stream:
-            while stream.read(1 << 24):
-                pass
+def _remember(bench: Bench) -> None:
+    """Once for a benchmark folder, let our side keep what it keeps for later songs."""
     if any(bench.folders.home.rglob("*.safetensors")):
         return
-    folder = bench.scratch / "warm-up"
+    folder = bench.scratch / "first-song"
     folder.mkdir()
     command = [*our_command(bench, folder), "--duration", "10", "--inference-steps", "1"]
     run_child(command, environment(bench.folders, bench.options), folder)
+
+
+def _read_files(folder: Path) -> None:
+    """Read the weights below `folder`, so that the song finds them in memory."""
+    for file in sorted(folder.rglob("*.safetensors")):
+        with file.open("rb", buffering=0) as stream:
+            while stream.read(1 << 24):
+                pass
 
 
 def _check_length(folder: Path, seconds: float) -> None:

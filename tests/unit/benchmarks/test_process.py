@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -78,6 +81,19 @@ def test_a_failing_child_is_named(tmp_path: Path, text: str, said: str) -> None:
 def test_a_child_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="signal 9"):
         run_child(program("import time; time.sleep(60)"), os.environ, tmp_path, longest=0.3)
+
+
+def test_whoever_is_interrupted_takes_the_child_along(tmp_path: Path) -> None:
+    child = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid()))"
+    watch = ("there", (tmp_path / "pid").exists)
+    alarm = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    alarm.start()
+    with pytest.raises(KeyboardInterrupt):
+        run_child(program(f"{child}; time.sleep(60)"), os.environ, tmp_path, watch)
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.kill(int((tmp_path / "pid").read_text()), 0)
+            time.sleep(0.05)
 
 
 def test_a_worker_that_dies_says_why(folders: Folders, tmp_path: Path) -> None:
