@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from math import prod
 from typing import Any
 
 Config = Mapping[str, Any]
@@ -51,11 +50,6 @@ def vae_decode(config: Config, frames: int) -> float:
         samples *= stride
         total += _RESIDUAL_UNITS * _linear(samples, _SEVEN_TAPS_AND_ONE * outputs, outputs)
     return total + _linear(samples, 7 * widths[-1], config["audio_channels"])
-
-
-def vae_hop(config: Config) -> int:
-    """Samples a latent frame."""
-    return prod(config["downsampling_ratios"])
 
 
 def text_features(config: Config, tokens: int) -> float:
