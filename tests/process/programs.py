@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60
+SECONDS = 240
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

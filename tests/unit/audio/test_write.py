@@ -164,9 +164,16 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
 
 
-def test_a_folder_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="No such file"):
-        write_audio(tmp_path / "no" / "a.wav", music(0.1), RATE, Encoding("wav"), overwrite=False)
+def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.wav"
+    write_audio(target, music(0.1), RATE, Encoding("wav"), overwrite=False)
+    assert [path.name for path in target.parent.iterdir()] == ["a.wav"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError):
+        write_audio(tmp_path / "file" / "a.wav", music(0.1), RATE, Encoding("wav"), overwrite=False)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
