@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# Several test processes share the cores: threads that wait for each other would only get in the way.
+# Several test processes share the cores: threads that wait for each other only get in the way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 GOLDEN = Path(__file__).parent / "golden"
