@@ -106,3 +106,12 @@ def family_of(name: str, config: Mapping[str, Any]) -> Family:
         return "turbo"
     version = str(config.get("model_version", ""))
     return "sft" if "sft" in name.split("-") or version.startswith("sft") else "base"
+
+
+def fetch_command(name: str = DEFAULT_DIT) -> str:
+    """The shell command that fetches the published checkpoint `name` into `./checkpoints`, where it
+    is looked for; the bundle for one that lies in it or is not published."""
+    entry = BY_NAME.get(name)
+    if entry is None or entry.in_bundle:
+        return f"hf download {BUNDLE_REPO} --local-dir checkpoints"
+    return f"hf download {entry.repo} --local-dir checkpoints/{name}"

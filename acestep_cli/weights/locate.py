@@ -18,14 +18,14 @@ from acestep_cli.weights.catalog import (
     TEXT_ENCODER,
     VAE,
     Kind,
+    fetch_command,
     names,
 )
 from acestep_cli.weights.folder import Folder, lacking, open_folder
 from acestep_cli.weights.places import CHECKPOINTS_VARIABLE, Place
 
-PULL_COMMAND = "acestep models pull recommended"
 _TEXT_WIDTH = 1024
-_HINT = f"run: {PULL_COMMAND}; or set {CHECKPOINTS_VARIABLE} to the folder that holds them"
+_HINT = f"run: {fetch_command()}; or set {CHECKPOINTS_VARIABLE} to the folder that holds them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +182,13 @@ def _no_dit(task: str, places: Sequence[Place]) -> CheckpointError:
         have = ", ".join(folder.name for folder in complete)
         return CheckpointMissing(
             f"no installed model can do {task}; installed: {have}",
-            f"fetch one that can: acestep models pull {(_able(task) or [DEFAULT_DIT])[0]}",
+            f"fetch one that can: {fetch_command((_able(task) or [DEFAULT_DIT])[0])}",
         )
     for name in _known_names(places, "dit"):
         for path, _ in _candidates(name, places):
             return CheckpointError(
                 f"the checkpoint {path} is incomplete: it lacks {', '.join(lacking(path, 'dit'))}",
-                f"fetch it again: acestep models pull {name}",
+                f"fetch it again: {fetch_command(name)}",
                 code="checkpoint_incomplete",
             )
     return CheckpointMissing(f"no checkpoint found in {_looked_at(places)}", _HINT)
@@ -203,7 +203,7 @@ def _absent(name: str, kind: Kind, places: Sequence[Place]) -> CheckpointMissing
     close = difflib.get_close_matches(name, [*have, *names(kind)], n=1)
     listed = ", ".join(have) if have else "none"
     near = f"; did you mean {close[0]}?" if close else ""
-    hint = f"fetch it: acestep models pull {name}" if name in BY_NAME else _HINT
+    hint = f"fetch it: {fetch_command(name)}" if name in BY_NAME else _HINT
     noun = "model" if kind == "dit" else "planner"
     return CheckpointMissing(
         f"the {noun} {name} is not installed (installed: {listed}){near}", hint

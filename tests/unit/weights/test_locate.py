@@ -75,7 +75,7 @@ def test_nothing_found_names_every_place_and_the_remedy(home: Path) -> None:
         find_set(None, "text2music", _places(home, ACESTEP_CHECKPOINTS_DIR=str(home / "env")))
     for place in ("env", "work/checkpoints", "data/checkpoints", "hf/hub"):
         assert str(home / place) in caught.value.message
-    assert "acestep models pull recommended" in caught.value.hint
+    assert "hf download ACE-Step/Ace-Step1.5 --local-dir checkpoints" in caught.value.hint
     assert "ACESTEP_CHECKPOINTS_DIR" in caught.value.hint
     assert caught.value.exit_code == 3
 
@@ -153,7 +153,7 @@ def test_a_task_that_no_installed_model_can_do(home: Path) -> None:
     with pytest.raises(CheckpointMissing) as caught:
         _find(home, task="extract")
     assert "no installed model can do extract; installed: acestep-v15-turbo" in caught.value.message
-    assert caught.value.hint.endswith("acestep models pull acestep-v15-base")
+    assert caught.value.hint.endswith("--local-dir checkpoints/acestep-v15-base")
     with pytest.raises(CheckpointError, match="acestep-v15-turbo cannot do lego; it can do text2"):
         _find(home, "acestep-v15-turbo", "lego")
 
@@ -166,7 +166,10 @@ def test_a_name_that_is_not_installed_gets_a_near_miss(home: Path) -> None:
     assert "did you mean acestep-v15-turbo?" in caught.value.message
     with pytest.raises(CheckpointMissing) as caught:
         _find(home, "acestep-v15-xl-sft")
-    assert caught.value.hint == "fetch it: acestep models pull acestep-v15-xl-sft"
+    assert caught.value.hint == (
+        "fetch it: hf download ACE-Step/acestep-v15-xl-sft "
+        "--local-dir checkpoints/acestep-v15-xl-sft"
+    )
     with pytest.raises(CheckpointMissing, match="folder /nowhere/x does not exist"):
         _find(home, "/nowhere/x")
 
