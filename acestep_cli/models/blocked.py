@@ -13,9 +13,9 @@ from torch import Tensor
 
 from acestep_cli.models.scratch import Scratch
 
-# Scores of one block, in bytes: small enough to stay in the last cache between their three uses.
-_BLOCK_BYTES = 12 << 20
-_MOST_ROWS = 192
+# Rows of a block, and what its scores may take in bytes before it gets fewer rows.
+_ROWS, _LEAST_ROWS = 128, 64
+_BLOCK_BYTES = 24 << 20
 
 
 def blocked_attention(
@@ -55,11 +55,11 @@ def blocked_attention(
 
 
 def _rows(row_bytes: int, length: int, keys: int, reach: int | None) -> int:
-    """Rows of a block: as many as keep its scores in the cache, 32 at least."""
+    """Rows of a block; equal blocks where there are several. A row's scores take `row_bytes` for
+    each key."""
     if reach is not None:
-        return max(32, reach)
-    fitting = _BLOCK_BYTES // (row_bytes * keys) // 32 * 32
-    most = min(max(32, fitting), _MOST_ROWS)
+        return max(_LEAST_ROWS, min(reach, 2 * _ROWS))
+    most = min(_ROWS, max(_LEAST_ROWS, _BLOCK_BYTES // (row_bytes * keys)))
     return -(-length // -(-length // most))
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from acestep_cli.models.blocked import blocked_attention
-from acestep_cli.models.fused import GatedProducts, Product, normalise, turn_heads
+from acestep_cli.models.fused import GatedProducts, Product, centre, normalise, turn_heads
 from acestep_cli.models.layers import Attention, Block, RopeTable
 from acestep_cli.models.scratch import Scratch, round_up, tiles
 
@@ -170,7 +170,7 @@ class FastAttention:
         wanted = wanted or rows
         kv, width = attention.kv_heads, attention.head_dim
         query = self._take("query", (batch, kv, self.group, wanted, width), h)
-        key = self._take("key", (batch, kv, rows, width), h)
+        turned = self.scratch.take("keys", (batch, rows, kv, width), torch.float32)
         value = self._take("value", (batch, kv, rows, width), h)
         for items, span in tiles(batch, rows, TILE_ROWS):
             x = prepare(h[items, span], items)
@@ -179,8 +179,10 @@ class FastAttention:
             asking = self.q(x[:, : part.stop - part.start].contiguous())
             offered, said = self.k(x), self.v(x)
             self._put_queries(asking, query[items, :, :, part], _rows_of(rope, part))
-            self._put_keys(offered, key[items, :, span], _rows_of(rope, span))
+            turned[items, span] = self._turned_keys(offered, _rows_of(rope, span))
             value[items, :, span] = said.unflatten(-1, (kv, width)).transpose(1, 2)
+        key = self._take("key", (batch, kv, rows, width), h)
+        key.copy_(centre(turned, length).transpose(1, 2))
         mixed = self._take("mixed", (batch, wanted, kv, self.group, width), h)
         seen = min(length, wanted)
         mixed[:, seen:] = 0
@@ -206,12 +208,11 @@ class FastAttention:
         return mixed.flatten(2)
 
     def keys_values(self, x: Tensor, length: int) -> tuple[Tensor, Tensor]:
-        """`Attention.keys_values` of the first `length` rows of x [B, R, *]."""
+        """`Attention.keys_values` of the first `length` rows of x [B, R, *], keys centred."""
         kv, width = self.attention.kv_heads, self.attention.head_dim
-        key = x.new_empty(x.shape[0], kv, x.shape[1], width)
-        self._put_keys(self.k(x), key, None)
-        value = self.v(x).unflatten(-1, (kv, width)).transpose(1, 2)
-        return key[:, :, :length].contiguous(), value[:, :, :length].contiguous()
+        offered, said = self.k(x), self.v(x).unflatten(-1, (kv, width))
+        key = centre(self._turned_keys(offered, None), length)[:, :length].to(x.dtype)
+        return _kept(key), _kept(said[:, :length])
 
     def _put_queries(self, raw: Tensor, target: Tensor, rope: RopeTable | None) -> None:
         """Norm, turn, scale and rearrange raw [n, r, H * d] into [n, K, g, r, d]."""
@@ -225,11 +226,10 @@ class FastAttention:
         )
         target.copy_(turned.unflatten(2, (-1, self.group)).permute(0, 2, 3, 1, 4))
 
-    def _put_keys(self, raw: Tensor, target: Tensor, rope: RopeTable | None) -> None:
-        """Norm, turn and rearrange raw [n, r, K * d] into [n, K, r, d]."""
-        attention = self.attention
-        heads = raw.unflatten(-1, (attention.kv_heads, attention.head_dim))
-        target.copy_(turn_heads(heads, attention.k_norm, self.scratch, rope=rope).transpose(1, 2))
+    def _turned_keys(self, raw: Tensor, rope: RopeTable | None) -> Tensor:
+        """Norm and turn raw [n, r, K * d]: float32 [n, r, K, d] in scratch."""
+        heads = raw.unflatten(-1, (self.attention.kv_heads, self.attention.head_dim))
+        return turn_heads(heads, self.attention.k_norm, self.scratch, rope=rope)
 
     def _take(self, name: str, shape: Sequence[int], like: Tensor) -> Tensor:
         return self.scratch.take(name, tuple(shape), like.dtype)
@@ -242,6 +242,11 @@ def _pad(h: Tensor, scratch: Scratch) -> Tensor:
     padded[:, :length] = h
     padded[:, length:] = 0
     return padded
+
+
+def _kept(x: Tensor) -> Tensor:
+    """x [n, r, K, d] as a tensor [n, K, r, d] of its own, outside scratch."""
+    return x.transpose(1, 2).clone(memory_format=torch.contiguous_format)
 
 
 def _rows_of(rope: RopeTable, rows: slice) -> RopeTable:

@@ -14,8 +14,9 @@ from acestep_cli.models.attention import (
     masked_attention,
 )
 from acestep_cli.models.blocked import blocked_attention
+from acestep_cli.models.fused import centre
 from acestep_cli.models.scratch import Scratch
-from tests.unit.models.transformers import difference
+from tests.unit.models.transformers import difference, rms_difference
 
 LENGTHS = (1, 5, 63, 64, 65, 150, 201)
 
@@ -110,3 +111,21 @@ def test_padding_is_never_seen() -> None:
 def test_a_row_that_sees_nothing_stays_finite() -> None:
     query, key, value = draw(1, 2, 2, 8)
     assert bool(torch.isfinite(attend(query, key, value, key_mask=torch.zeros(1, 8).bool())).all())
+
+
+def test_what_keys_have_in_common_costs_no_precision() -> None:
+    """Scores are rounded to bfloat16, so they are kept small: keys are centred before."""
+    generator = torch.Generator().manual_seed(5)
+    common = 3 * torch.randn(1, 1, 1, 64, generator=generator)
+    query = torch.randn(1, 2, 90, 64, generator=generator) + common
+    key = torch.randn(1, 2, 90, 64, generator=generator) + common
+    value = torch.randn(1, 2, 90, 64, generator=generator)
+    wanted = full_attention(query, key, value)
+    centred = centre(key.transpose(1, 2).clone(), 90).transpose(1, 2)
+    assert difference(full_attention(query, centred, value), wanted) < 1e-4
+
+    def error(keys: Tensor) -> float:
+        narrow = blocks(query.bfloat16(), keys.bfloat16(), value.bfloat16())
+        return rms_difference(narrow, wanted)
+
+    assert error(centred) < 0.3 * error(key)
