@@ -16,7 +16,9 @@ from acestep_cli.models.vae import Decoder, DecoderBlock, UpConv, Vae
 from acestep_cli.models.vae_config import UNITS_REACH
 from acestep_cli.models.vae_kernels import Scratch, Taps
 from acestep_cli.models.vae_rows import (
+    ROWS_A_CHANNEL,
     TILE_VALUES,
+    Crew,
     Poll,
     Rows,
     Span,
@@ -36,14 +38,12 @@ class FastDecoder:
     """
 
     def __init__(self, vae: Vae, dtype: torch.dtype) -> None:
-        decoder, scratch = vae.decoder, Scratch()
+        decoder, self._crew = vae.decoder, Crew()
         self.config, self.dtype = vae.config, dtype
         self._entry = taps(decoder.conv1, dtype, _USUAL_FRAMES)
         self._reach = decoder.conv1.padding
-        self._blocks = [
-            _Block(cast(DecoderBlock, block), dtype, scratch) for block in decoder.block
-        ]
-        self._head = _Head(decoder, dtype, scratch)
+        self._blocks = [_Block(cast(DecoderBlock, block), dtype) for block in decoder.block]
+        self._head = _Head(decoder, dtype)
 
     @torch.no_grad()
     def decode(self, latents: Tensor, start: int, stop: int, poll: Poll = nothing) -> Tensor:
@@ -61,7 +61,7 @@ class FastDecoder:
             wanted.append(block.source(wanted[-1], length))
         x = self._enter(latents, wanted.pop())
         for block in self._blocks[:-1]:
-            x = block(x, wanted.pop(), poll)
+            x = block.run(x, wanted.pop(), self._crew, poll)
         return self._finish(x, audio, poll)
 
     def _enter(self, latents: Tensor, span: Span) -> Rows:
@@ -76,28 +76,30 @@ class FastDecoder:
         block, head = self._blocks[-1], self._head
         length = x.length * block.stride
         out = torch.empty(self.config.audio_channels, audio.stop - audio.start)
-        for part in audio.tiles(block.rows):
-            poll()
+
+        def work(part: Span, scratch: Scratch) -> None:
             wide = part.widened(head.reach, length)
-            y = Rows(block.tile(x, wide), wide.start, length)
-            out[:, part.within(audio.start)] = head(y, part)
+            y = Rows(block.tile(x, wide, scratch), wide.start, length)
+            out[:, part.within(audio.start)] = head(y, part, scratch)
+
+        self._crew.run(audio, block.rows, work, poll)
         return out
 
 
 class _Block:
     """A decoder block: `stride` output rows for each input row."""
 
-    def __init__(self, block: DecoderBlock, dtype: torch.dtype, scratch: Scratch) -> None:
+    def __init__(self, block: DecoderBlock, dtype: torch.dtype) -> None:
         up = block.conv_t1
         assert up.bias is not None
         self.stride, self.padding = up.stride, up.padding
         self.channels = up.bias.shape[0]
-        self.rows = max(self.stride, TILE_VALUES // self.channels)
-        self.snake = snake_rows(block.snake1, dtype, scratch)
+        self.rows = max(ROWS_A_CHANNEL * self.channels, TILE_VALUES // self.channels)
+        self.snake = snake_rows(block.snake1, dtype)
         bias = up.bias.to(dtype).repeat(self.stride)
         rows = self.rows // self.stride
         self.up = Taps(pair_kernel(up, dtype), bias, padding=1, rows=rows)
-        self.units = units(block, dtype, scratch, self.rows)
+        self.units = units(block, dtype, self.rows)
 
     def source(self, span: Span, length: int) -> Span:
         """The input rows, of `length`, that the output rows of `span` depend on."""
@@ -106,41 +108,43 @@ class _Block:
         last = (wide.stop - 1 + self.padding) // self.stride
         return Span(max(0, first), min(length, last + 1))
 
-    def tile(self, x: Rows, span: Span) -> Tensor:
+    def tile(self, x: Rows, span: Span, scratch: Scratch) -> Tensor:
         """The output rows of `span` [n, O]."""
         x = x.cut(self.source(span, x.length))
         wide = span.widened(UNITS_REACH, x.length * self.stride)
-        y = self.up(self.snake(x.values)).reshape(-1, self.channels)
+        y = self.up(self.snake(x.values, scratch)).reshape(-1, self.channels)
         y = y[wide.within(x.start * self.stride - self.padding)]
         for unit in self.units:
-            y = unit(y)
+            y = unit(y, scratch)
         return y[span.within(wide.start)]
 
-    def __call__(self, x: Rows, span: Span, poll: Poll) -> Rows:
+    def run(self, x: Rows, span: Span, crew: Crew, poll: Poll) -> Rows:
         """The output rows of `span`, tile by tile."""
         out = x.values.new_empty(span.stop - span.start, self.channels)
-        for part in span.tiles(self.rows):
-            poll()
-            out[part.within(span.start)] = self.tile(x, part)
+
+        def work(part: Span, scratch: Scratch) -> None:
+            out[part.within(span.start)] = self.tile(x, part, scratch)
+
+        crew.run(span, self.rows, work, poll)
         return Rows(out, span.start, x.length * self.stride)
 
 
 class _Head:
     """The last activation and convolution, in float32: rows [T, C] to audio [2, T]."""
 
-    def __init__(self, decoder: Decoder, dtype: torch.dtype, scratch: Scratch) -> None:
-        self.snake = snake_rows(decoder.snake1, dtype, scratch)
+    def __init__(self, decoder: Decoder, dtype: torch.dtype) -> None:
+        self.snake = snake_rows(decoder.snake1, dtype)
         kernel = decoder.conv2.kernel(torch.float32)  # [O, C, K]
         self.width, self.reach = kernel.shape[2], decoder.conv2.padding
         self.weight = kernel.permute(2, 0, 1).flatten(0, 1).contiguous()  # [K O, C]
 
-    def __call__(self, x: Rows, span: Span) -> Tensor:
+    def __call__(self, x: Rows, span: Span, scratch: Scratch) -> Tensor:
         """Audio of `span` [2, n] from `x`, which holds `reach` rows more wherever there are more.
 
         Two output channels waste a convolution's vectors: one matrix product for all taps, whose
         rows are then added, each one step further along.
         """
-        each = torch.mm(self.weight, self.snake.wide(x.values).t())  # [K O, rows]
+        each = torch.mm(self.weight, self.snake.wide(x.values, scratch).t())  # [K O, rows]
         left = self.reach - (span.start - x.start)
         right = self.reach - (x.start + x.values.shape[0] - span.stop)
         each = F.pad(each, (left, right)).unflatten(0, (self.width, -1))

@@ -13,6 +13,7 @@ from acestep_cli.models.vae_config import UNITS_REACH
 from acestep_cli.models.vae_kernels import Scratch
 from acestep_cli.models.vae_rows import (
     TILE_VALUES,
+    Crew,
     Poll,
     Rows,
     Span,
@@ -32,15 +33,13 @@ class FastEncoder:
     """
 
     def __init__(self, vae: Vae, dtype: torch.dtype) -> None:
-        encoder, scratch = vae.encoder, Scratch()
+        encoder, self._crew = vae.encoder, Crew()
         self.config, self.dtype = vae.config, dtype
         width = vae.config.encoder_hidden_size
         self._entry = taps(encoder.conv1, dtype, TILE_VALUES // width)
         self._entry_reach = encoder.conv1.padding
-        self._blocks = [
-            _Block(cast(EncoderBlock, block), dtype, scratch) for block in encoder.block
-        ]
-        self._snake = snake_rows(encoder.snake1, dtype, scratch)
+        self._blocks = [_Block(cast(EncoderBlock, block), dtype) for block in encoder.block]
+        self._snake = snake_rows(encoder.snake1, dtype)
         self._exit = taps(encoder.conv2, dtype, _USUAL_FRAMES)
         self._exit_reach = encoder.conv2.padding
 
@@ -60,8 +59,8 @@ class FastEncoder:
             wanted.append(block.source(wanted[-1], length))
         x = self._begin(audio, wanted.pop(), poll)
         for block in self._blocks[1:]:
-            x = block(x, wanted.pop(), poll)
-        y = Rows(self._exit(self._snake(x.values)), x.start, x.length).cut(frames)
+            x = block.run(x, wanted.pop(), self._crew, poll)
+        y = Rows(self._exit(self._snake(x.values, Scratch())), x.start, x.length).cut(frames)
         mean, scale = y.values.float().chunk(2, dim=1)
         return Posterior(mean, F.softplus(scale) + STD_FLOOR)
 
@@ -69,49 +68,53 @@ class FastEncoder:
         """The first convolution and block together, tile by tile: `span` of the block's output."""
         block, length = self._blocks[0], audio.shape[1]
         out = torch.empty(span.stop - span.start, block.channels, dtype=self.dtype)
-        for part in span.tiles(block.rows):
-            poll()
+
+        def work(part: Span, scratch: Scratch) -> None:
             source = block.source(part, length)
             wide = source.widened(self._entry_reach, length)
             x = audio[:, wide.within(0)].t().to("cpu", self.dtype).contiguous()
             entered = Rows(self._entry(x), wide.start, length).cut(source)
-            out[part.within(span.start)] = block.tile(entered, part)
+            out[part.within(span.start)] = block.tile(entered, part, scratch)
+
+        self._crew.run(span, block.rows, work, poll)
         return Rows(out, span.start, length // block.stride)
 
 
 class _Block:
     """An encoder block: one output row for each `stride` input rows."""
 
-    def __init__(self, block: EncoderBlock, dtype: torch.dtype, scratch: Scratch) -> None:
+    def __init__(self, block: EncoderBlock, dtype: torch.dtype) -> None:
         down = block.conv1
         assert down.bias is not None
         self.stride, self.channels = down.stride, down.bias.shape[0]
         long = TILE_VALUES // block.snake1.alpha.numel()
         self.rows = max(1, long // self.stride)
-        self.units = units(block, dtype, scratch, long)
-        self.snake = snake_rows(block.snake1, dtype, scratch)
+        self.units = units(block, dtype, long)
+        self.snake = snake_rows(block.snake1, dtype)
         self.down = taps(down, dtype, long)
 
     def source(self, span: Span, length: int) -> Span:
         """The input rows, of `length`, that the output rows of `span` depend on."""
         return self._inner(span, length).widened(UNITS_REACH, length)
 
-    def tile(self, x: Rows, span: Span) -> Tensor:
+    def tile(self, x: Rows, span: Span, scratch: Scratch) -> Tensor:
         """The output rows of `span` [n, O]."""
         inner = self._inner(span, x.length)
         x = x.cut(self.source(span, x.length))
         y = x.values.clone()
         for unit in self.units:
-            y = unit(y)
-        y = self.down(self.snake(y[inner.within(x.start)]))
+            y = unit(y, scratch)
+        y = self.down(self.snake(y[inner.within(x.start)], scratch))
         return y[span.within(inner.start // self.stride)]
 
-    def __call__(self, x: Rows, span: Span, poll: Poll) -> Rows:
+    def run(self, x: Rows, span: Span, crew: Crew, poll: Poll) -> Rows:
         """The output rows of `span`, tile by tile."""
         out = x.values.new_empty(span.stop - span.start, self.channels)
-        for part in span.tiles(self.rows):
-            poll()
-            out[part.within(span.start)] = self.tile(x, part)
+
+        def work(part: Span, scratch: Scratch) -> None:
+            out[part.within(span.start)] = self.tile(x, part, scratch)
+
+        crew.run(span, self.rows, work, poll)
         return Rows(out, span.start, x.length // self.stride)
 
     def _inner(self, span: Span, length: int) -> Span:

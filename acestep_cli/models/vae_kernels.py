@@ -87,7 +87,7 @@ class Taps:
 
 
 class Scratch:
-    """Float32 working memory that the activations of one network share; not for two threads."""
+    """Float32 working memory for activations; each thread needs its own."""
 
     def __init__(self) -> None:
         self.buffers = [torch.empty(0)] * 2
@@ -108,21 +108,22 @@ class SnakeRows:
     nine cheap passes in place of one dear one, and closer to the exact value than bfloat16 passes.
     """
 
-    def __init__(self, rate: Tensor, gain: Tensor, dtype: torch.dtype, scratch: Scratch) -> None:
+    def __init__(self, rate: Tensor, gain: Tensor, dtype: torch.dtype) -> None:
         """`rate` = a and `gain` = 1 / b, [C] in float32."""
-        self.exact, self.scratch = dtype == torch.float32, scratch
+        self.exact = dtype == torch.float32
         self.rate = rate if self.exact else rate / math.pi
         self.gain = gain if self.exact else gain * LEAD
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, scratch: Scratch) -> Tensor:
         """A new tensor [T, C] of the dtype of `x`."""
-        return self.wide(x) if self.exact else torch.empty_like(x).copy_(self.wide(x))
+        wide = self.wide(x, scratch)
+        return wide if self.exact else torch.empty_like(x).copy_(wide)
 
-    def wide(self, x: Tensor) -> Tensor:
-        """The same in float32; unless `x` is float32 too, valid until the next activation."""
+    def wide(self, x: Tensor, scratch: Scratch) -> Tensor:
+        """The same in float32; unless `x` is float32 too, valid until `scratch` is used again."""
         if self.exact:
             return torch.addcmul(x, (x * self.rate).sin_().square_(), self.gain)
-        base, turns = self.scratch.take(x)
+        base, turns = scratch.take(x)
         power = torch.mul(base.copy_(x), self.rate, out=turns).frac_().square_()
         for bend in BENDS:
             power.addcmul_(power, power, value=bend)

@@ -1,8 +1,11 @@
-"""Spans of long sequences, and the parts that the fast encoder and decoder share."""
+"""Spans of long sequences, their division among threads, and the parts that the fast encoder and
+decoder share."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +16,11 @@ from acestep_cli.models.vae_kernels import Scratch, SnakeRows, Taps
 
 Poll = Callable[[], None]
 
-# Values (rows times channels) of a tile where a block is longest: 2 MB in bfloat16. Half of it
+# Values (rows times channels) of a tile where a block is longest: 1.5 MB in bfloat16. Half of it
 # loses to more halo and shorter loops, twice of it to caches.
-TILE_VALUES = 1 << 20
+TILE_VALUES = 3 << 18
+# Wide blocks need more, so that reading their weights pays.
+ROWS_A_CHANNEL = 3
 
 
 def nothing() -> None:
@@ -56,6 +61,57 @@ class Rows:
         return Rows(self.values[span.within(self.start)], span.start, self.length)
 
 
+class Crew:
+    """As many threads as torch uses, that share the tiles of a span.
+
+    One thread for each tile saves all waiting for each other after every layer, which is most
+    of the cost of short layers on many cores and of any layer on a busy machine.
+    """
+
+    def __init__(self) -> None:
+        self._scratch: list[Scratch] = []
+
+    def run(self, span: Span, rows: int, work: Callable[[Span, Scratch], None], poll: Poll) -> None:
+        """Call `work` for every tile of `rows` of `span`, and `poll`, which may raise, before.
+
+        Too few tiles to keep all threads busy come one after the other, with all threads for each.
+        """
+        waiting, count = deque(span.tiles(rows)), torch.get_num_threads()
+        self._scratch += [Scratch() for _ in range(count - len(self._scratch))]
+        if count == 1 or len(waiting) < 2 * count:
+            _drain(waiting, work, self._scratch[0], poll)
+            return
+        # New threads take the number of threads for each operation from the one that is set now.
+        torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(count - 1) as pool:
+                helpers = [
+                    pool.submit(_drain, waiting, work, scratch, nothing)
+                    for scratch in self._scratch[1:count]
+                ]
+                try:
+                    _drain(waiting, work, self._scratch[0], poll)
+                finally:
+                    waiting.clear()
+                for helper in helpers:
+                    helper.result()
+        finally:
+            torch.set_num_threads(count)
+
+
+def _drain(
+    waiting: deque[Span], work: Callable[[Span, Scratch], None], scratch: Scratch, poll: Poll
+) -> None:
+    with torch.no_grad():
+        while waiting:
+            poll()
+            try:
+                part = waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
+            work(part, scratch)
+
+
 def taps(conv: Conv, dtype: torch.dtype, rows: int) -> Taps:
     """The convolution `conv` over rows."""
     return Taps(
@@ -68,28 +124,27 @@ def taps(conv: Conv, dtype: torch.dtype, rows: int) -> Taps:
     )
 
 
-def snake_rows(snake: Snake, dtype: torch.dtype, scratch: Scratch) -> SnakeRows:
+def snake_rows(snake: Snake, dtype: torch.dtype) -> SnakeRows:
     """The activation `snake` over rows."""
     rate, gain = (values.flatten() for values in snake.coefficients())
-    return SnakeRows(rate, gain, dtype, scratch)
+    return SnakeRows(rate, gain, dtype)
 
 
 class Unit:
     """A residual unit over rows [T, C]; the input is overwritten and returned."""
 
-    def __init__(self, unit: ResidualUnit, dtype: torch.dtype, scratch: Scratch, rows: int) -> None:
-        self.snake1 = snake_rows(unit.snake1, dtype, scratch)
-        self.snake2 = snake_rows(unit.snake2, dtype, scratch)
+    def __init__(self, unit: ResidualUnit, dtype: torch.dtype, rows: int) -> None:
+        self.snake1 = snake_rows(unit.snake1, dtype)
+        self.snake2 = snake_rows(unit.snake2, dtype)
         self.wide = taps(unit.conv1, dtype, rows)
         self.narrow = taps(unit.conv2, dtype, rows)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.narrow.add_to(x, self.snake2(self.wide(self.snake1(x))))
+    def __call__(self, x: Tensor, scratch: Scratch) -> Tensor:
+        y = self.wide(self.snake1(x, scratch))
+        return self.narrow.add_to(x, self.snake2(y, scratch))
 
 
-def units(
-    block: EncoderBlock | DecoderBlock, dtype: torch.dtype, scratch: Scratch, rows: int
-) -> list[Unit]:
+def units(block: EncoderBlock | DecoderBlock, dtype: torch.dtype, rows: int) -> list[Unit]:
     """The three residual units of `block`."""
     three = (block.res_unit1, block.res_unit2, block.res_unit3)
-    return [Unit(unit, dtype, scratch, rows) for unit in three]
+    return [Unit(unit, dtype, rows) for unit in three]

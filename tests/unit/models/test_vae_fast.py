@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from acestep_cli.models.vae import Vae
 from acestep_cli.models.vae_fast import FastDecoder
 from acestep_cli.models.vae_fast_encoder import FastEncoder
 from acestep_cli.models.vae_kernels import Scratch, SnakeRows
+from acestep_cli.models.vae_rows import Crew, Span, nothing
 from tests.unit.models.vaes import (
     OTHER,
     filled,
@@ -116,7 +119,7 @@ def _rms(x: torch.Tensor) -> float:
 def test_snake_in_turns_is_the_sine() -> None:
     x = torch.linspace(-60, 60, 40_001).unsqueeze(1)
     rate, gain = torch.tensor([1.7]), torch.tensor([0.8])
-    found = SnakeRows(rate, gain, BF16, Scratch()).wide(x)
+    found = SnakeRows(rate, gain, BF16).wide(x, Scratch())
     exact = x.double() + gain * torch.sin(rate.double() * x.double()).square()
     assert (found - exact).abs().max() < 0.8 * 7.6e-4
     near = x.abs() < 0.2
@@ -138,17 +141,46 @@ def test_folded_or_not_is_the_same(other: Vae) -> None:
     )
 
 
-@pytest.mark.usefixtures("small_tiles")
-def test_the_poll_is_heard_between_tiles(other: Vae) -> None:
-    class Stop(Exception):
-        pass
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    """Sets torch's number of threads, until the test ends."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
+
+@pytest.mark.usefixtures("small_tiles")
+def test_threads_share_tiles_without_a_trace(other: Vae, threads: Callable[[int], None]) -> None:
+    latents, audio = torch.randn(FRAMES, 12), torch.randn(2, FRAMES * 48)
+    plain = other.decode(latents.t()[None])[0]
+    mean = other.encode(audio[None]).mean[0].t()
+    decoder, encoder = FastDecoder(other, F32), FastEncoder(other, F32)
+    for count in (1, 2, 3):
+        threads(count)
+        sounds = [decoder.decode(latents, 0, FRAMES) for _ in range(2)]
+        means = [encoder.encode(audio, 0, FRAMES).mean for _ in range(2)]
+        assert torch.equal(*sounds) and torch.equal(*means)
+        assert relative(sounds[0], plain) < EXACT
+        assert relative(means[0], mean) < EXACT
+        assert torch.get_num_threads() == count
+
+
+class Stop(Exception):
+    """Raised by a poll or by the work on a tile."""
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_poll_is_heard_between_tiles(
+    other: Vae, count: int, threads: Callable[[int], None]
+) -> None:
     def poll() -> None:
         nonlocal polls
         polls += 1
         if polls == 3:
             raise Stop
 
+    threads(count)
     polls: Any = 0
     with pytest.raises(Stop):
         FastDecoder(other, F32).decode(torch.randn(FRAMES, 12), 0, FRAMES, poll)
@@ -156,3 +188,34 @@ def test_the_poll_is_heard_between_tiles(other: Vae) -> None:
     with pytest.raises(Stop):
         FastEncoder(other, F32).encode(torch.randn(2, 48 * FRAMES), 0, FRAMES, poll)
     assert polls == 3
+    assert torch.get_num_threads() == count
+
+
+def test_every_tile_is_worked_on_once(threads: Callable[[int], None]) -> None:
+    def work(part: Span, scratch: Scratch) -> None:
+        seen.append((part, scratch, torch.get_num_threads()))
+
+    threads(3)
+    seen: list[tuple[Span, Scratch, int]] = []
+    Crew().run(Span(5, 105), 7, work, nothing)
+    assert sorted((part.start, part.stop) for part, _, _ in seen) == [
+        (start, min(start + 7, 105)) for start in range(5, 105, 7)
+    ]
+    assert {alone for _, _, alone in seen} == {1}
+    few: list[int] = []
+    Crew().run(Span(0, 35), 7, lambda part, scratch: few.append(torch.get_num_threads()), nothing)
+    assert few == [3] * 5
+
+
+def test_a_mistake_in_another_thread_is_raised(threads: Callable[[int], None]) -> None:
+    def work(part: Span, scratch: Scratch) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            failed.set()
+            raise Stop
+        failed.wait(30)
+
+    threads(2)
+    failed = threading.Event()
+    with pytest.raises(Stop):
+        Crew().run(Span(0, 40), 1, work, nothing)
+    assert torch.get_num_threads() == 2
