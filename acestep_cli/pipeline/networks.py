@@ -119,7 +119,8 @@ class Networks:
             module.decoder,
             self._vae_index,
             prefix="decoder.",
-            dtype=torch.float32,
+            # As stored, so that nothing is copied: gain and direction meet in float32 anyway.
+            dtype=_stored_dtype(self._vae_index),
             device=self.device,
             rename=published_name,
         )
@@ -163,6 +164,13 @@ def _parse(folder: Path, parse: Any) -> Any:
         ) from error
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}", "fetch the checkpoint again") from error
+
+
+def _stored_dtype(index: TensorIndex) -> torch.dtype:
+    """The one dtype of all tensors, else float32."""
+    kinds = {entry.dtype for entry in index.tensors.values()}
+    known = {"BF16": torch.bfloat16, "F16": torch.float16}
+    return known.get(kinds.pop(), torch.float32) if len(kinds) == 1 else torch.float32
 
 
 def _bare_qwen3(name: str) -> str | None:
