@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -81,10 +82,12 @@ class Crew:
         if count == 1 or len(waiting) < 2 * count:
             _drain(waiting, work, self._scratch[0], poll)
             return
-        # New threads take the number of threads for each operation from the one that is set now.
-        torch.set_num_threads(1)
+        # Each thread must set it: torch takes the last value for new threads, but at its own first
+        # parallel operation, not at oneDNN's.
+        alone = partial(torch.set_num_threads, 1)
+        alone()
         try:
-            with ThreadPoolExecutor(count - 1) as pool:
+            with ThreadPoolExecutor(count - 1, initializer=alone) as pool:
                 helpers = [
                     pool.submit(_drain, waiting, work, scratch, nothing)
                     for scratch in self._scratch[1:count]

@@ -31,12 +31,12 @@ def golden_config() -> dict[str, Any]:
 
 def golden_weights() -> dict[str, Tensor]:
     """The golden checkpoint's tensors, bfloat16 as on disk."""
-    return load_file(FOLDER / "diffusion_pytorch_model.safetensors")
+    return dict(load_file(FOLDER / "diffusion_pytorch_model.safetensors"))
 
 
 def golden_case(name: str) -> dict[str, Tensor]:
     """The tensors of one golden vector."""
-    return load_file(GOLDEN / "modules" / f"{name}.safetensors")
+    return dict(load_file(GOLDEN / "modules" / f"{name}.safetensors"))
 
 
 def random_weights(config: dict[str, Any], seed: int = 0) -> dict[str, Tensor]:
