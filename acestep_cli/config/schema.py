@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from acestep_cli.request import FIELDS, Field, find, near_miss
 from acestep_cli.request.field import squeeze
@@ -18,6 +18,7 @@ from acestep_cli.request.problems import BadValue, Problem, shown
 from acestep_cli.request.validate import check
 from acestep_cli.request.values import read_value
 
+Quantization = Literal["none", "int8", "int4"]
 GENERATION = "generation"
 PRESETS = "presets"
 SECRETS = frozenset(("api_key",))
@@ -45,6 +46,10 @@ SETTINGS: tuple[Field, ...] = (
         aliases=("offload",), spellings=("--offload/--no-offload",),
     ),
     Field("threads", "int", "CPU threads; 1 to 1024", _RUN, minimum=1, maximum=1024),
+    Field(
+        "lm_quantization", "choice", "planner weights on the CPU: none or int8 or int4", _RUN,
+        default="none", choices=("none", "int8", "int4"),
+    ),
     Field("api_url", "text", "address of the server", _SERVER, default="http://127.0.0.1:8001"),
     Field("api_key", "text", "key of the server; kept secret", _SERVER, default=""),
     Field(
@@ -78,6 +83,7 @@ class Settings:
     dtype: str = "auto"
     offload_to_cpu: bool | None = None
     threads: int | None = None
+    lm_quantization: Quantization = "none"
     api_url: str = "http://127.0.0.1:8001"
     api_key: str = ""
     api_mode: str = "native"

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any, Literal
 
-from acestep_cli.config import Settings
+from acestep_cli.config import Quantization, Settings
 from acestep_cli.errors import DeviceError, OutOfMemory, SettingsError
 from acestep_cli.events import Adjusted
 from acestep_cli.hardware.cpu import usable_cores
@@ -22,6 +23,9 @@ from acestep_cli.hardware.memory import GIB, in_gib
 Dtype = Literal["float32", "bfloat16", "float16"]
 Residency = Literal["all", "stage"]
 ITEM_BYTES: dict[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
+# What a value of a quantised matrix takes: its own bits and its share of the scales, one bfloat16
+# for a row of at least 1024 values in int8, scale and offset for every 64 values in int4.
+QUANTIZED_BYTES: dict[Quantization, float] = {"int8": 1 + 2 / 1024, "int4": 1 / 2 + 4 / 64}
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 _MOST_THREADS = 1024
 
@@ -56,7 +60,8 @@ class Policy:
 
     `dtype` serves the DiT, the condition encoders and the planner. `residency`: `all` networks stay
     loaded, or one `stage` at a time. `tile_frames` and `tile_overlap` are latent frames (25 a
-    second). `kernels` names the implementation of each part that has several.
+    second). `kernels` names the implementation of each part that has several. `lm_quantization` is
+    how the planner's matrices are kept, `none` where there is no planner.
     """
 
     device: Device
@@ -68,6 +73,7 @@ class Policy:
     tile_frames: int
     tile_overlap: int
     kernels: Mapping[str, str] = field(default_factory=dict)
+    lm_quantization: Quantization = "none"
 
     def as_dict(self) -> dict[str, Any]:
         """The record's `hardware`."""
@@ -86,6 +92,7 @@ class Policy:
             "tile_frames": self.tile_frames,
             "tile_overlap": self.tile_overlap,
             "kernels": dict(self.kernels),
+            "lm_quantization": self.lm_quantization,
         }
 
 
@@ -120,6 +127,7 @@ def choose_policy(
             f"not enough memory on {policy.device.torch_name}: {_too_little(policy, values)}",
             "close other programs, use --dtype bfloat16, a smaller model, or another --device",
         )
+    policy = _settle_quantization(policy, settings, values, changes)
     policy = _lower_residency(policy, settings, values, changes)
     policy = _lower_tiles(policy, values, changes)
     return policy, tuple(changes)
@@ -138,6 +146,7 @@ def _from_table(device: Device, settings: Settings, threads: int) -> Policy:
         tile_frames=row.tiles[0],
         tile_overlap=row.overlap,
         kernels=row.kernels,
+        lm_quantization=settings.lm_quantization if device.kind == "cpu" else "none",
     )
 
 
@@ -188,6 +197,19 @@ def _lower_dtype(
     return lowered
 
 
+def _settle_quantization(
+    policy: Policy, settings: Settings, values: Mapping[str, int], changes: list[Adjusted]
+) -> Policy:
+    """Quantised weights on the CPU alone; where there is no planner it makes no difference."""
+    if "planner" not in values:
+        return replace(policy, lm_quantization="none")
+    asked = settings.lm_quantization
+    if asked != policy.lm_quantization:
+        reason = f"quantised weights serve the CPU and the planner runs on {policy.device.kind}"
+        changes.append(Adjusted("lm_quantization", asked, policy.lm_quantization, reason))
+    return policy
+
+
 def _lower_residency(
     policy: Policy, settings: Settings, values: Mapping[str, int], changes: list[Adjusted]
 ) -> Policy:
@@ -221,9 +243,13 @@ def _fits(policy: Policy, values: Mapping[str, int], residency: Residency) -> bo
 
 def _weights(policy: Policy, values: Mapping[str, int]) -> dict[str, int]:
     """Bytes of each stage's weights in the run's dtypes."""
-    special = {"vae": policy.vae_dtype, "text_encoder": policy.text_dtype}
+    sizes: dict[str, float] = {
+        "vae": ITEM_BYTES[policy.vae_dtype],
+        "text_encoder": ITEM_BYTES[policy.text_dtype],
+        "planner": QUANTIZED_BYTES.get(policy.lm_quantization, ITEM_BYTES[policy.dtype]),
+    }
     return {
-        stage: count * ITEM_BYTES[special.get(stage, policy.dtype)]
+        stage: ceil(count * sizes.get(stage, ITEM_BYTES[policy.dtype]))
         for stage, count in values.items()
     }
 

@@ -53,8 +53,8 @@ def company(name: str) -> dict[str, Any]:
 
 SETTING_SAMPLES = {
     "checkpoints": "models", "output_dir": "songs", "device": "cpu", "dtype": "float16",
-    "offload_to_cpu": True, "threads": 3, "api_url": "https://example.org", "api_key": "k",
-    "api_mode": "completion",
+    "offload_to_cpu": True, "threads": 3, "lm_quantization": "int8",
+    "api_url": "https://example.org", "api_key": "k", "api_mode": "completion",
 }  # fmt: skip
 
 

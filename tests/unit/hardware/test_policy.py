@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from acestep_cli.config import Settings
+from acestep_cli.config import Quantization, Settings
 from acestep_cli.errors import AceStepError, DeviceError, OutOfMemory, SettingsError
 from acestep_cli.events import Adjusted
 from acestep_cli.hardware.devices import Device, Kind
@@ -120,6 +121,70 @@ def test_tiles_shrink_with_the_memory_beside_the_weights(free: float, tile: int)
     assert [change.after for change in changes if change.what == "tile_frames"] == (
         [] if tile == 512 else [tile]
     )
+
+
+def _with_planner(
+    device: Device, asked: Quantization, **settings: Any
+) -> tuple[Policy, tuple[Adjusted, ...]]:
+    return choose_policy(
+        Settings(lm_quantization=asked, **settings),
+        {**VALUES, "planner": 3_600_000_000},
+        devices=[device],
+        cores=6,
+        environ={},
+    )
+
+
+def test_quantised_planners_are_for_the_cpu() -> None:
+    policy, changes = _with_planner(_device("cpu"), "int8")
+    assert (policy.lm_quantization, changes) == ("int8", ())
+    for kind in ("cuda", "mps"):
+        policy, changes = _with_planner(_device(kind), "int4")
+        assert policy.lm_quantization == "none"
+        assert changes == (
+            Adjusted(
+                "lm_quantization",
+                "int4",
+                "none",
+                f"quantised weights serve the CPU and the planner runs on {kind}",
+            ),
+        )
+        assert _with_planner(_device(kind), "none")[1] == ()
+
+
+def test_without_a_planner_its_quantisation_says_nothing() -> None:
+    for kind in ("cpu", "cuda"):
+        plain = _choose(_device(kind))
+        assert _choose(_device(kind), settings=Settings(lm_quantization="int8")) == plain
+
+
+def test_quantisation_shapes_the_song() -> None:
+    shapes = [
+        _with_planner(_device("cpu"), asked)[0].shaping() for asked in ("none", "int8", "int4")
+    ]
+    assert [shape["lm_quantization"] for shape in shapes] == ["none", "int8", "int4"]
+    assert all(shape | {"lm_quantization": "none"} == shapes[0] for shape in shapes)
+
+
+# The planner is the largest stage: 6.71, 3.36 and 1.89 GiB beside the DiT's 4.47.
+@pytest.mark.parametrize(
+    ("asked", "free", "residency"),
+    [
+        ("none", 13.1, "all"),
+        ("none", 12.6, "stage"),
+        ("int8", 9.7, "all"),
+        ("int8", 9.3, "stage"),
+        ("int4", 8.2, "all"),
+        ("int4", 7.8, "stage"),
+    ],
+)
+def test_quantised_planners_take_less_memory(
+    asked: Quantization, free: float, residency: str
+) -> None:
+    policy, _ = _with_planner(_device("cpu", free), asked)
+    assert policy.residency == residency
+    with pytest.raises(OutOfMemory, match="dit" if asked != "none" else "planner"):
+        _with_planner(_device("cpu", 4), asked)
 
 
 def test_threads() -> None:
