@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "files": {"errors"},
     "request": {"errors"},
     "lyrics": {"errors"},
+    "examples": {"errors"},
     "config": {"errors", "files", "request"},
     "jobs": {"errors", "events", "files", "request", "config"},
     "term": {"errors", "events"},
@@ -39,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "demo": {"models", "weights", "files", "errors"},
     "commands": {
         "run", "pipeline", "jobs", "audio", "weights", "hardware", "config", "request", "files",
-        "events", "errors", "lyrics", "term", "demo",
+        "events", "errors", "lyrics", "examples", "term", "demo",
     },
     "cli": {"commands", "errors", "term"},
 }  # fmt: skip
@@ -51,8 +52,8 @@ HEAVY = {
 # These rooms are only imported when a model is needed.
 HEAVY_ROOMS = {"models", "pipeline"}
 LIGHT_MODULES = (
-    "cli", "errors", "events", "files", "request", "config", "jobs", "term", "commands",
-    "commands.generate",
+    "cli", "errors", "events", "files", "request", "config", "jobs", "term", "examples",
+    "commands", "commands.generate",
 )  # fmt: skip
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
