@@ -1,0 +1,75 @@
+"""The output head cut to the tokens that may come next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Runs of ids at least this long are computed from a view of the weight, the rest from a copy.
+LONG_RUN = 256
+
+
+class Head(Protocol):
+    """Scores of a fixed choice of tokens."""
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """hidden [n, hidden] to float32 [n, len(ids)], in the order of `ids`."""
+
+
+class PlainHead:
+    """`ids`, sorted int64, of the head `weight` [vocabulary, hidden]."""
+
+    def __init__(self, weight: Tensor, ids: Tensor) -> None:
+        self.count = len(ids)
+        self.parts = [
+            (place, weight[rows] if isinstance(rows, slice) else weight[rows.to(weight.device)])
+            for place, rows in cut_runs(ids)
+        ]
+
+    @torch.no_grad()
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """hidden [n, hidden] to float32 [n, len(ids)]."""
+        return join(hidden, self.count, self.parts, F.linear)
+
+
+def join(
+    hidden: Tensor,
+    count: int,
+    parts: list[tuple[slice | Tensor, Tensor]],
+    product: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """float32 [n, count] from the product of `hidden` with each part's weight, in its place."""
+    if len(parts) == 1:
+        return product(hidden, parts[0][1]).float()
+    scores = hidden.new_empty(hidden.shape[0], count, dtype=torch.float32)
+    for place, weight in parts:
+        scores[:, place] = product(hidden, weight).float()
+    return scores
+
+
+def cut_runs(ids: Tensor) -> list[tuple[slice | Tensor, slice | Tensor]]:
+    """Cut sorted `ids` into long runs, as slices, and the rest, in one part.
+
+    Each part is its place in `ids` and its rows of the weight, both slices or both int64 on the
+    CPU. ValueError when `ids` is empty or not strictly ascending.
+    """
+    ids = ids.cpu()
+    if ids.dim() != 1 or not len(ids) or not bool((ids[1:] > ids[:-1]).all()):
+        raise ValueError("the ids of a head must be one ascending list without repetition")
+    starts = [0, *(torch.nonzero(ids[1:] != ids[:-1] + 1).flatten() + 1).tolist()]
+    ends = [*starts[1:], len(ids)]
+    long = [(a, b) for a, b in zip(starts, ends, strict=True) if b - a >= LONG_RUN]
+    parts: list[tuple[slice | Tensor, slice | Tensor]] = []
+    scattered = torch.ones(len(ids), dtype=torch.bool)
+    for start, end in long:
+        first = int(ids[start])
+        parts.append((slice(start, end), slice(first, first + end - start)))
+        scattered[start:end] = False
+    if scattered.any():
+        places = torch.nonzero(scattered).flatten()
+        parts.append((places, ids[places]))
+    return parts
