@@ -4,7 +4,7 @@ record keeps them, a test collects them."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A stage begins: `load`, `plan`, `words`, `compose`, `render` or `write`.
+    """A stage begins: `load`, `listen`, `plan`, `words`, `compose`, `render` or `write`.
 
-    `total` counts `unit`s (steps, seconds of audio, files) and is None where it is not known;
+    `total` counts `unit`s (tokens, steps, seconds of audio) and is None where it is not known;
     `item` is the 0-based item of a batch, None where the stage serves all items.
     """
 
@@ -76,7 +76,25 @@ class ItemFinished:
     path: str
 
 
-Event = StageStarted | StageProgress | StageFinished | Noted | Warned | Adjusted | ItemFinished
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Item `index` (0-based) is planned: `metas` as in the record's item, and how many `codes`."""
+
+    index: int
+    metas: Mapping[str, Any]
+    codes: int
+
+
+Event = (
+    StageStarted
+    | StageProgress
+    | StageFinished
+    | Noted
+    | Warned
+    | Adjusted
+    | ItemFinished
+    | Planned
+)
 Observer = Callable[[Event], None]
 
 

@@ -1,17 +1,53 @@
-"""A plan: everything about one song that is decided before sound is made.
+"""What is given for a song, and the plan: everything about it that is decided before sound is made.
 
-The planner writes plans; without one, `plan_from_request` takes what the user typed and fills in
-only what the sound cannot do without (length and language).
+A `Wish` holds what was typed or handed over; the planner fills its gaps, and `plan_of` whatever is
+open at the end and the sound cannot do without (length and language). Imports nothing heavy.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 from acestep_cli import lyrics as words
 from acestep_cli.request import SongRequest
 
 DEFAULT_SECONDS = 30.0
+CODES_PER_SECOND = 5
+INSTRUMENTAL = words.INSTRUMENTAL
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One song as far as it is given; empty and None are open.
+
+    query: what a song is to be invented from (`""`: anything), None where caption and lyrics stand
+    for themselves; final_caption: the caption is not to be refined. The rest as in `Plan`.
+    """
+
+    caption: str = ""
+    lyrics: str = ""
+    query: str | None = None
+    instrumental: bool = False
+    language: str | None = None
+    bpm: int | None = None
+    keyscale: str | None = None
+    timesignature: str | None = None
+    duration: float | None = None
+    genres: str | None = None
+    audio_codes: tuple[int, ...] = ()
+    final_caption: bool = False
+
+    def filled(self, **values: Any) -> Self:
+        """The same with `values` in the places that are open."""
+        return replace(
+            self, **{name: value for name, value in values.items() if not getattr(self, name)}
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, ready for JSON."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +83,42 @@ class Plan:
         }
 
 
-def plan_from_request(request: SongRequest) -> Plan:
-    """The plan without a planner: what was typed, a length from the lyrics or 30 s, a language from
-    the script of the lyrics."""
-    lyrics = "[Instrumental]" if request.instrumental and not request.lyrics else request.lyrics
-    return Plan(
+def wish_of(request: SongRequest, index: int = 0) -> Wish:
+    """What `request` gives for item `index`.
+
+    One list of codes serves all items, several one item each; codes decide the length (5 a second)
+    unless one is given.
+    """
+    given = request.audio_codes
+    codes = given[0] if len(given) == 1 else given[index] if index < len(given) else ()
+    invented = request.sample_mode or bool(request.description.strip())
+    lyrics = INSTRUMENTAL if request.instrumental and not request.lyrics else request.lyrics
+    return Wish(
         caption=request.caption,
         lyrics=lyrics,
-        duration=request.duration or words.estimate_duration(lyrics) or DEFAULT_SECONDS,
-        language=_language(request.vocal_language, lyrics),
+        query=request.description.strip() if invented else None,
+        instrumental=request.instrumental,
+        language=None if request.vocal_language == UNKNOWN else request.vocal_language,
         bpm=request.bpm,
         keyscale=request.keyscale or None,
         timesignature=str(request.timesignature) if request.timesignature else None,
+        duration=request.duration or (len(codes) / CODES_PER_SECOND if codes else None),
+        audio_codes=codes,
     )
 
 
-def _language(asked: str, lyrics: str) -> str:
-    return words.guess_language(lyrics) if asked == "unknown" else asked
+def plan_of(wish: Wish) -> Plan:
+    """The plan of `wish`: where nobody decided, a length from the lyrics or 30 s, and a language
+    from the script of the lyrics."""
+    language = None if wish.language == UNKNOWN else wish.language
+    return Plan(
+        caption=wish.caption,
+        lyrics=wish.lyrics,
+        duration=wish.duration or words.estimate_duration(wish.lyrics) or DEFAULT_SECONDS,
+        language=language or words.guess_language(wish.lyrics),
+        bpm=wish.bpm,
+        keyscale=wish.keyscale,
+        timesignature=wish.timesignature,
+        genres=wish.genres,
+        audio_codes=wish.audio_codes,
+    )

@@ -10,7 +10,7 @@ from acestep_cli.errors import UsageError
 from acestep_cli.events import Event, Noted, Warned
 from acestep_cli.hardware.policy import choose_policy
 from acestep_cli.jobs.digest import request_digest
-from acestep_cli.pipeline.plan import plan_from_request
+from acestep_cli.pipeline.plan import plan_of, wish_of
 from acestep_cli.pipeline.settle import draw_seeds, settle
 from acestep_cli.request import SongRequest
 from acestep_cli.run.spec import Job, RunSpec, used_folders
@@ -29,7 +29,7 @@ def prepare(spec: RunSpec) -> Job:
     checkpoints = find_set(request.model, request.task_type, places)
     request, warnings = settle(request, checkpoints.dit.family or "base", checkpoints.dit.name)
     encoding = encoding_of(request)
-    plans = tuple(plan_from_request(request) for _ in range(request.batch_size))
+    plans = tuple(plan_of(wish_of(request, index)) for index in range(request.batch_size))
     folder = Path(request.save_dir or settings.output_dir)
     check_targets(
         folder,

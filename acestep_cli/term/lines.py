@@ -10,6 +10,7 @@ from acestep_cli.events import (
     Adjusted,
     Event,
     Noted,
+    Planned,
     StageFinished,
     StageProgress,
     StageStarted,
@@ -56,7 +57,7 @@ class LineVoice:
             self._running.pop((event.stage, event.item), None)
             name = words.stage_name(event.stage, event.item, numbered=self._numbered)
             self._write(f"{name} done in {words.clock(event.seconds)}\n")
-        elif line := remark(event, colour=self._colour):
+        elif line := remark(event, colour=self._colour, numbered=self._numbered):
             self._write(line + "\n")
 
     def _start(self, event: StageStarted) -> None:
@@ -75,7 +76,11 @@ class LineVoice:
         running.spoken = now
         elapsed = now - running.started
         total = event.total if event.total is not None else running.total
-        parts = [words.count(event.done, total, running.unit), f"{words.clock(elapsed)} gone"]
+        parts = [
+            words.count(event.done, total, running.unit),
+            words.rate(event.done, elapsed, running.unit),
+            f"{words.clock(elapsed)} gone",
+        ]
         if total is not None and event.done > 0:
             left = elapsed / event.done * max(total - event.done, 0)
             parts.append(f"about {words.clock(left)} left")
@@ -83,8 +88,12 @@ class LineVoice:
         self._write(f"{name} {', '.join(part for part in parts if part)}\n")
 
 
-def remark(event: Event, *, colour: bool) -> str:
-    """The line for an event that is a sentence; empty for all others."""
+def remark(event: Event, *, colour: bool, numbered: bool = False) -> str:
+    """The lines for an event that says something; empty for all others."""
+    if isinstance(event, Planned):
+        name = f"plan {event.index + 1}:" if numbered else "plan:"
+        indented = "\n      ".join(words.song_lines(event.metas, event.codes))
+        return f"{words.paint(name, words.CYAN, colour)} {indented}"
     if isinstance(event, Noted):
         return f"{words.paint('note:', words.CYAN, colour)} {event.message}"
     if isinstance(event, Warned):

@@ -41,7 +41,7 @@ class BarVoice:
             self._progress(self._display, event)
         elif isinstance(event, StageFinished):
             self._finish(self._display, event)
-        elif line := remark(event, colour=self._colour):
+        elif line := remark(event, colour=self._colour, numbered=self._numbered):
             self._say(self._display, line)
 
     def close(self) -> None:
@@ -65,7 +65,10 @@ class BarVoice:
             return
         shown = display.tasks[display.task_ids.index(task)]
         total = event.total if event.total is not None else shown.total
-        amount = words.count(event.done, total, shown.fields["unit"])
+        unit = shown.fields["unit"]
+        amount = words.count(event.done, total, unit)
+        if pace := words.rate(event.done, shown.elapsed or 0, unit):
+            amount = f"{amount}, {pace}"
         display.update(task, completed=event.done, total=total, amount=amount)
 
     def _finish(self, display: Progress, event: StageFinished) -> None:

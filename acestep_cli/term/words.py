@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from acestep_cli.errors import AceStepError
 
 RED, YELLOW, CYAN = "\x1b[31m", "\x1b[33m", "\x1b[36m"
 _OFF = "\x1b[0m"
+# What people like to know the rate of; of steps and seconds they see the time that is left.
+_RATED = ("tokens", "codes")
 
 
 def clock(seconds: float) -> str:
@@ -31,6 +36,32 @@ def count(done: float, total: float | None, unit: str) -> str:
 def stage_name(stage: str, item: int | None, *, numbered: bool) -> str:
     """`compose`, or `compose 2` for the second item where items are numbered."""
     return f"{stage} {item + 1}" if numbered and item is not None else stage
+
+
+def rate(done: float, seconds: float, unit: str) -> str:
+    """`14.2 tokens/s`; empty before anything is known and for what is not counted in tokens."""
+    if unit not in _RATED or done <= 0 or seconds <= 0:
+        return ""
+    return f"{done / seconds:.1f} {unit}/s"
+
+
+def song_lines(metas: Mapping[str, Any], codes: int) -> Iterator[str]:
+    """A planned or described song for people: caption, then what else is known, then lyrics."""
+    if caption := str(metas.get("caption") or "").strip():
+        yield caption
+    duration, bpm, meter = (metas.get(name) for name in ("duration", "bpm", "timesignature"))
+    facts = [
+        f"{bpm} bpm" if bpm else "",
+        str(metas.get("keyscale") or ""),
+        {"6": "6/8"}.get(str(meter), f"{meter}/4") if meter else "",
+        str(metas.get("genres") or ""),
+        str(metas.get("language") or ""),
+        clock(float(duration)) if duration else "",
+        f"{codes} codes" if codes else "",
+    ]
+    if any(facts):
+        yield " · ".join(fact for fact in facts if fact)
+    yield from str(metas.get("lyrics") or "").strip().splitlines()
 
 
 def complaint(error: AceStepError, *, colour: bool) -> str:

@@ -6,6 +6,7 @@ from acestep_cli.events import (
     Adjusted,
     ItemFinished,
     Noted,
+    Planned,
     StageFinished,
     StageProgress,
     StageStarted,
@@ -48,7 +49,7 @@ def test_a_stage_of_unknown_length() -> None:
     log.voice(StageStarted("plan", unit="tokens"))
     log.now = 20
     log.voice(StageProgress("plan", 300))
-    assert log.lines == ["plan\n", "plan 300 tokens, 20 s gone\n"]
+    assert log.lines == ["plan\n", "plan 300 tokens, 15.0 tokens/s, 20 s gone\n"]
 
 
 def test_progress_without_a_start_and_items_are_no_lines() -> None:
@@ -71,3 +72,10 @@ def test_remarks_are_lines() -> None:
     log = Log()
     log.voice(Noted("no planner is used"))
     assert log.lines == ["note: no planner is used\n"]
+
+
+def test_a_plan_is_shown_with_its_lyrics_indented() -> None:
+    event = Planned(1, {"caption": "folk", "bpm": 90, "lyrics": "[verse]\nla"}, 0)
+    text = "folk\n      90 bpm\n      [verse]\n      la"
+    assert remark(event, colour=False) == f"plan: {text}"
+    assert remark(event, colour=False, numbered=True) == f"plan 2: {text}"

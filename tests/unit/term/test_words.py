@@ -35,3 +35,23 @@ def test_complaints() -> None:
     plain = words.complaint(error, colour=False)
     assert plain == "error: a.wav holds no sound\nhint: check the file\n"
     assert words.complaint(InputError("no"), colour=False) == "error: no\n"
+
+
+def test_rates_are_told_of_tokens() -> None:
+    assert words.rate(30, 2.0, "tokens") == "15.0 tokens/s"
+    assert words.rate(0, 2.0, "tokens") == words.rate(3, 2.0, "steps") == ""
+
+
+def test_a_song_in_lines() -> None:
+    metas = {
+        "caption": "slow folk", "bpm": 90, "keyscale": "A minor", "timesignature": "6",
+        "duration": 95.0, "language": "de", "genres": None, "lyrics": "[verse]\nla la",
+    }  # fmt: skip
+    assert list(words.song_lines(metas, 475)) == [
+        "slow folk",
+        "90 bpm · A minor · 6/8 · de · 1:35 · 475 codes",
+        "[verse]",
+        "la la",
+    ]
+    assert list(words.song_lines({"timesignature": "3"}, 0)) == ["3/4"]
+    assert list(words.song_lines({}, 0)) == []
