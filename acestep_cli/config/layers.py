@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from acestep_cli.config import paths, schema, sources
 from acestep_cli.config.schema import Settings
@@ -15,6 +15,10 @@ from acestep_cli.errors import UsageError
 from acestep_cli.request import BY_NAME, SongRequest, near_miss, validate
 from acestep_cli.request.problems import error_of, shown
 from acestep_cli.request.values import complete
+
+PlannerWish = Literal["off", "optional", "required"]
+# Parameters that make no sense without the planner: to give one is to ask for it.
+_ASKING = ("lm_model_path", "thinking", "use_format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,16 @@ class Resolved:
     def given(self, name: str) -> bool:
         """Whether anything but the defaults gave `name` its value."""
         return self.origins[name] != "default"
+
+    @property
+    def planner_wish(self) -> PlannerWish:
+        """Whether the planner is wanted: `off`; `optional`, so that the song is made without one
+        where none is installed; or `required`, since it was named or asked for in so many words."""
+        if self.request.no_lm:
+            return "off"
+        switched_on = self.where.get("no_lm") == sources.INIT_LLM_VARIABLE
+        asked = any(getattr(self.request, name) for name in _ASKING)
+        return "required" if switched_on or asked else "optional"
 
 
 def resolve(
@@ -109,9 +123,13 @@ def _combine(layers: Iterable[Layer]) -> Resolved:
     origins = dict.fromkeys((*schema.SETTINGS_BY_NAME, *BY_NAME), "default")
     where: dict[str, str] = {}
     for layer in layers:
+        cause = _planner_again(layer.values, values)
         values.update(layer.values)
         origins.update(dict.fromkeys(layer.values, layer.origin))
         where.update(layer.where)
+        if cause:
+            values["no_lm"], origins["no_lm"] = False, layer.origin
+            where["no_lm"] = layer.where[cause]
     if "output_dir" in values:
         values["save_dir"] = values["output_dir"]
         origins["save_dir"], where["save_dir"] = origins["output_dir"], where["output_dir"]
@@ -127,6 +145,14 @@ def _combine(layers: Iterable[Layer]) -> Resolved:
         tuple(validate(request)),
         where,
     )
+
+
+def _planner_again(new: Mapping[str, Any], below: Mapping[str, Any]) -> str | None:
+    """Which of the `new` values asks for the planner that a source `below` switched off, while
+    they say nothing of the switch itself."""
+    if not below.get("no_lm") or "no_lm" in new:
+        return None
+    return next((name for name in _ASKING if new.get(name)), None)
 
 
 def _settings(values: Mapping[str, Any]) -> Settings:

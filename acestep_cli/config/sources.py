@@ -17,11 +17,13 @@ from acestep_cli.request.problems import BadValue, Problem
 from acestep_cli.request.values import merge
 
 VARIABLE_PREFIX = "ACESTEP_"
+INIT_LLM_VARIABLE = "ACESTEP_INIT_LLM"
 
 _MAX_BYTES = 1 << 20
 _PRESET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", re.ASCII)
-_INIT_LLM = "ACESTEP_INIT_LLM"
-_INIT_LLM_SWITCH = Field(_INIT_LLM, "bool", "the documented switch of the planner", "Planner")
+_INIT_LLM_SWITCH = Field(
+    INIT_LLM_VARIABLE, "bool", "the documented switch of the planner", "Planner"
+)
 _LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -191,7 +193,7 @@ def _rebased(row: Field, values: dict[str, Any], base: Path | None) -> dict[str,
 
 
 def _read_variable(variable: str, raw: str) -> dict[str, Any]:
-    if variable == _INIT_LLM:
+    if variable == INIT_LLM_VARIABLE:
         return _read_init_llm(raw)
     name = variable.removeprefix(VARIABLE_PREFIX)
     row = schema.find_key(name, raw)

@@ -89,6 +89,66 @@ def test_new_lyrics_replace_instrumental_ones(place: Place) -> None:
     assert (request.lyrics, request.instrumental) == ("la la", False)
 
 
+@pytest.mark.parametrize(
+    ("flags", "environ", "wish", "origin"),
+    [
+        ({}, {}, "optional", "default"),
+        ({"no_lm": True}, {}, "off", "flag"),
+        ({"thinking": False}, {}, "optional", "default"),
+        ({"thinking": True}, {}, "required", "default"),
+        ({"use_format": True}, {}, "required", "default"),
+        ({"lm": "acestep-5Hz-lm-4B"}, {}, "required", "default"),
+        ({}, {"ACESTEP_LM_MODEL_PATH": "acestep-5Hz-lm-4B"}, "required", "default"),
+        ({}, {"ACESTEP_INIT_LLM": "auto"}, "optional", "default"),
+        ({}, {"ACESTEP_INIT_LLM": " Auto "}, "optional", "default"),
+        ({}, {"ACESTEP_INIT_LLM": ""}, "optional", "default"),
+        ({}, {"ACESTEP_INIT_LLM": "true"}, "required", "env"),
+        ({}, {"ACESTEP_INIT_LLM": "Yes"}, "required", "env"),
+        ({"thinking": False}, {"ACESTEP_INIT_LLM": "1"}, "required", "env"),
+        ({"no_lm": True}, {"ACESTEP_INIT_LLM": "true"}, "off", "flag"),
+        ({}, {"ACESTEP_NO_LM": "false"}, "optional", "env"),
+        ({}, {"ACESTEP_INIT_LLM": "false"}, "off", "env"),
+        ({}, {"ACESTEP_INIT_LLM": "OFF"}, "off", "env"),
+        ({}, {"ACESTEP_INIT_LLM": "0", "ACESTEP_LM_MODEL_PATH": "x"}, "off", "env"),
+        ({"no_lm": False}, {"ACESTEP_INIT_LLM": "false"}, "optional", "flag"),
+        ({"lm": "x"}, {"ACESTEP_INIT_LLM": "false"}, "required", "flag"),
+        ({"thinking": True}, {"ACESTEP_INIT_LLM": "false"}, "required", "flag"),
+        ({"thinking": False}, {"ACESTEP_INIT_LLM": "false"}, "off", "env"),
+        ({"lm": ""}, {"ACESTEP_INIT_LLM": "false"}, "off", "env"),
+        ({"no_lm": True, "lm": "x"}, {}, "off", "flag"),
+    ],
+)
+def test_whether_the_planner_is_wanted(
+    place: Place, flags: dict[str, Any], environ: dict[str, str], wish: str, origin: str
+) -> None:
+    resolved = place.resolve(flags, environ=environ)
+    assert (resolved.planner_wish, resolved.origins["no_lm"]) == (wish, origin)
+    assert resolved.request.no_lm == (wish == "off")
+
+
+def test_later_sources_may_ask_for_the_planner_again(place: Place) -> None:
+    place.user("[generation]\nno_lm = true\n[presets.think]\nthinking = true\n")
+    assert place.resolve(environ={"ACESTEP_BPM": "90"}).planner_wish == "off"
+    resolved = place.resolve(preset="think")
+    assert (resolved.planner_wish, resolved.origins["no_lm"]) == ("required", "preset")
+    assert resolved.where["no_lm"].startswith("preset think in ")
+    place.here("[generation]\nlm_model_path = 'x'\n")
+    resolved = place.resolve()
+    assert resolved.planner_wish == "required"
+    assert resolved.where["no_lm"] == str(place.project / "acestep.toml")
+    assert place.resolve(environ={"ACESTEP_INIT_LLM": "no"}).planner_wish == "off"
+
+
+def test_the_typed_planner_wins(place: Place) -> None:
+    place.user("[generation]\nlm = 'from-file'\n")
+    named = {"ACESTEP_LM_MODEL_PATH": "from-env", "ACESTEP_INIT_LLM": "true"}
+    assert place.resolve().request.lm_model_path == "from-file"
+    assert place.resolve(environ=named).request.lm_model_path == "from-env"
+    resolved = place.resolve({"lm_model_path": "typed"}, environ=named)
+    assert resolved.request.lm_model_path == "typed"
+    assert resolved.origins["lm_model_path"] == "flag"
+
+
 def test_ignored_and_warnings(place: Place) -> None:
     place.user("use_flash_attention = true\n[generation]\nlm_backend = 'vllm'\n")
     resolved = place.resolve({"duration": 5}, environ={"ACESTEP_COT_BPM": "90"})
