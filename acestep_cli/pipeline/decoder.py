@@ -61,7 +61,7 @@ def decode_song(
         latents = latents * rescale + shift
     hop, length = vae.config.hop, latents.shape[0]
     out = torch.empty(vae.config.audio_channels, hop * length)
-    poll = _poll_of(cancelled)
+    poll = poll_of(cancelled)
     for part in Span(0, length).tiles(tiling.frames):
         poll()
         where = slice(part.start * hop, part.stop * hop)
@@ -98,7 +98,7 @@ def encode_song(
             "use a longer recording",
         )
     out = torch.empty(length, vae.config.decoder_input_channels)
-    poll = _poll_of(cancelled)
+    poll = poll_of(cancelled)
     for part in Span(0, length).tiles(tiling.frames):
         poll()
         if isinstance(vae, FastEncoder):
@@ -125,7 +125,9 @@ def _refuse_unusable(latents: Tensor) -> None:
         )
 
 
-def _poll_of(cancelled: CancelPoll) -> Poll:
+def poll_of(cancelled: CancelPoll) -> Poll:
+    """`cancelled` as a poll that raises its code as Cancelled."""
+
     def poll() -> None:
         code = cancelled()
         if code is not None:

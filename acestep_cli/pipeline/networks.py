@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from acestep_cli.errors import CheckpointError
 from acestep_cli.hardware.policy import Policy
 from acestep_cli.models.acestep import AceStepModel
+from acestep_cli.models.codes import AudioTokenizer
 from acestep_cli.models.config import AceStepConfig
 from acestep_cli.models.dit import DiT
 from acestep_cli.models.encoders import ConditionEncoder
@@ -25,7 +26,9 @@ from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
 from acestep_cli.models.vae import Vae, published_name
 from acestep_cli.models.vae_config import VaeConfig
 from acestep_cli.models.vae_fast import FastDecoder
+from acestep_cli.models.vae_fast_encoder import FastEncoder
 from acestep_cli.pipeline.decoder import Tiling
+from acestep_cli.pipeline.hints import HintDecoder
 from acestep_cli.weights.index import TensorIndex, check_names, read_index
 from acestep_cli.weights.load import load_silence_latent, load_weights
 from acestep_cli.weights.locate import CheckpointSet
@@ -111,22 +114,33 @@ class Networks:
         self._load(module, self._dit_index, prefix="decoder.")
         return module
 
+    def detokenizer(self) -> HintDecoder:
+        """Audio codes to the latents that they stand for."""
+        with torch.device("meta"):
+            module = HintDecoder(self.config)
+        self._load(module, self._dit_index, rename=_only_hint_decoder)
+        return module
+
+    def audio_tokenizer(self) -> AudioTokenizer:
+        """Latents to audio codes."""
+        with torch.device("meta"):
+            module = AudioTokenizer(self.config)
+        self._load(module, self._dit_index, prefix="tokenizer.")
+        return module
+
+    def encoder(self) -> Vae | FastEncoder:
+        """The autoencoder's encoder, in the form that the policy names."""
+        vae = self._half_of_vae("encoder")
+        if self.policy.kernels.get("vae") == "rows":
+            return FastEncoder(vae, self.vae_dtype)
+        return vae.fold(self.vae_dtype)
+
     def decoder(self) -> Vae | FastDecoder:
         """The autoencoder's decoder, in the form that the policy names."""
-        with torch.device("meta"):
-            module = Vae(self.vae_config)
-        load_weights(
-            module.decoder,
-            self._vae_index,
-            prefix="decoder.",
-            # As stored, so that nothing is copied: gain and direction meet in float32 anyway.
-            dtype=_stored_dtype(self._vae_index),
-            device=self.device,
-            rename=published_name,
-        )
+        vae = self._half_of_vae("decoder")
         if self.policy.kernels.get("vae") == "rows":
-            return FastDecoder(module, self.vae_dtype)
-        return module.fold(self.vae_dtype)
+            return FastDecoder(vae, self.vae_dtype)
+        return vae.fold(self.vae_dtype)
 
     @property
     def tiling(self) -> Tiling:
@@ -142,6 +156,21 @@ class Networks:
     def vae_dtype(self) -> torch.dtype:
         """The VAE's dtype."""
         return getattr(torch, self.policy.vae_dtype)
+
+    def _half_of_vae(self, half: Literal["encoder", "decoder"]) -> Vae:
+        """The autoencoder with the weights of one half."""
+        with torch.device("meta"):
+            vae = Vae(self.vae_config)
+        load_weights(
+            getattr(vae, half),
+            self._vae_index,
+            prefix=f"{half}.",
+            # As stored, so that nothing is copied: gain and direction meet in float32 anyway.
+            dtype=_stored_dtype(self._vae_index),
+            device=self.device,
+            rename=published_name,
+        )
+        return vae
 
     def _load(self, module: nn.Module, index: TensorIndex, **options: Any) -> None:
         load_weights(module, index, dtype=self.dtype, device=self.device, **options)
@@ -180,3 +209,9 @@ def _bare_qwen3(name: str) -> str | None:
 
 def _only_null_condition(name: str) -> str | None:
     return name if name == "null_condition_emb" else None
+
+
+def _only_hint_decoder(name: str) -> str | None:
+    """The detokenizer, and of the tokenizer its quantizer, which knows what an index stands for."""
+    short = name.removeprefix("tokenizer.")
+    return short if short.startswith(("quantizer.", "detokenizer.")) else None

@@ -1,4 +1,4 @@
-"""The one place that knows the order: words, condition, latents, sound.
+"""The one place that knows the order: codes, words, condition, latents, sound.
 
 Stages run over all items of a job before the next one begins, so that each stage's weights are
 loaded once and gone before the next ones come.
@@ -7,13 +7,13 @@ loaded once and gone before the next ones come.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from acestep_cli.errors import Cancelled, ExitCode
+from acestep_cli.errors import ExitCode
 from acestep_cli.events import Observer, StageProgress, Warned, stage
 from acestep_cli.pipeline.conditioner import (
     TextFeatures,
@@ -22,14 +22,15 @@ from acestep_cli.pipeline.conditioner import (
     read_words,
     write_words,
 )
-from acestep_cli.pipeline.decoder import decode_song
+from acestep_cli.pipeline.decoder import decode_song, poll_of
+from acestep_cli.pipeline.hints import hints_of
 from acestep_cli.pipeline.networks import Networks
 from acestep_cli.pipeline.noise import SeededNoise, derive_seed, mix_retake, song_noise
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.sampler import SamplerInputs, SamplingOptions, sample
 from acestep_cli.pipeline.schedule import Schedule
-from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE, Canvas, text2music
+from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE, Canvas, from_codes, released, text2music
 from acestep_cli.pipeline.timbre import silent_timbre
 from acestep_cli.pipeline.velocity import Condition
 
@@ -69,6 +70,25 @@ class Song:
     samples: Any
 
 
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What the steps of an item see: `canvas`, and `later` from the switch of
+    `audio_cover_strength` on (None: no switch)."""
+
+    item: Item
+    canvas: Canvas
+    later: Canvas | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the DiT is told in words for a scene: packed states [1, L, E] for both canvases."""
+
+    states: Tensor
+    later: Tensor | None
+    null: Tensor | None
+
+
 @torch.no_grad()
 def make_songs(
     job: SongJob, networks: Networks, observer: Observer, cancelled: CancelPoll
@@ -78,55 +98,97 @@ def make_songs(
     Raises Cancelled within one denoising step of a signal, UnusableResult where a network's answer
     is not finite.
     """
-    canvases = [_canvas(item, job, networks) for item in job.items]
+    hints = _hints(job, networks, observer, cancelled)
+    scenes = [_scene(item, hints, job, networks) for item in job.items]
     with stage(observer, "words"):
-        features = _read(job, canvases, networks, observer)
-        _poll(cancelled)
-        conditions = _pack(features, networks, guided=job.sampling.guidance_scale > 1)
-    _poll(cancelled)
-    latents = _compose(job, canvases, conditions, networks, observer, cancelled)
-    yield from _render(job, canvases, latents, networks, observer, cancelled)
+        words = [_write(scene, job, networks, observer) for scene in scenes]
+        features = _read(words, networks)
+        poll_of(cancelled)()
+        told = _tell(words, features, networks, guided=job.sampling.guidance_scale > 1)
+    poll_of(cancelled)()
+    latents = _compose(job, scenes, told, networks, observer, cancelled)
+    yield from _render(job, scenes, latents, networks, observer, cancelled)
 
 
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    states: list[Tensor]
-    null_state: Tensor | None
+def crop(later: Words, first: Words) -> Words:
+    """The words of the second condition with as many caption tokens as the first has.
+
+    Upstream crops, or fills up with the end token, and the DiT attends to what is filled up.
+    """
+    length, ids = len(first.caption_ids), later.caption_ids
+    filled = ids + ids[-1:] * max(0, length - len(ids))
+    return replace(later, caption_ids=filled[:length])
 
 
-def _canvas(item: Item, job: SongJob, networks: Networks) -> Canvas:
-    return text2music(item.plan.duration, networks.silence, job.instruction, job.parity)
+def _hints(
+    job: SongJob, networks: Networks, observer: Observer, cancelled: CancelPoll
+) -> dict[tuple[int, ...], Tensor]:
+    """The latents of all audio codes of a batch; nothing is loaded where there are none."""
+    wanted = dict.fromkeys(item.plan.audio_codes for item in job.items if item.plan.audio_codes)
+    if not wanted:
+        return {}
+    with stage(observer, "hints"):
+        decoder = networks.detokenizer()
+        return {codes: hints_of(codes, decoder, poll_of(cancelled)) for codes in wanted}
 
 
-def _read(
-    job: SongJob, canvases: list[Canvas], networks: Networks, observer: Observer
-) -> list[TextFeatures]:
-    written: list[Words] = []
-    for item, canvas in zip(job.items, canvases, strict=True):
-        words = write_words(
-            item.plan, canvas.instruction, item.plan.duration, networks.tokenizer, job.parity
+def _scene(
+    item: Item, hints: dict[tuple[int, ...], Tensor], job: SongJob, networks: Networks
+) -> _Scene:
+    plan, silence, parity = item.plan, networks.silence, job.parity
+    if plan.audio_codes:
+        canvas = from_codes(
+            hints[plan.audio_codes], plan.duration, silence, job.instruction, parity
         )
-        for code, message in words.warnings:
-            observer(Warned(code, message))
-        written.append(words)
+    else:
+        canvas = text2music(plan.duration, silence, job.instruction, parity)
+    switches = job.sampling.audio_cover_strength < 1
+    if switches and (canvas.steered or parity.cover_strength_everywhere):
+        return _Scene(item, canvas, released(canvas, silence))
+    return _Scene(item, canvas, None)
+
+
+def _write(
+    scene: _Scene, job: SongJob, networks: Networks, observer: Observer
+) -> tuple[Words, Words | None]:
+    plan, tokenizer = scene.item.plan, networks.tokenizer
+    words = write_words(plan, scene.canvas.instruction, plan.duration, tokenizer, job.parity)
+    for code, message in words.warnings:
+        observer(Warned(code, message))
+    if scene.later is None:
+        return words, None
+    later = write_words(plan, scene.later.instruction, plan.duration, tokenizer, job.parity)
+    return words, crop(later, words) if job.parity.cropped_prompts else later
+
+
+def _read(words: list[tuple[Words, Words | None]], networks: Networks) -> dict[Words, TextFeatures]:
+    """Items of a batch mostly share their words, and the same words have the same features."""
     encoder = networks.text_encoder()
-    # Items of a batch mostly share their words, and the same words have the same features.
-    known = {words: read_words(words, encoder) for words in dict.fromkeys(written)}
-    return [known[words] for words in written]
+    every = dict.fromkeys(one for pair in words for one in pair if one is not None)
+    return {one: read_words(one, encoder) for one in every}
 
 
-def _pack(features: list[TextFeatures], networks: Networks, *, guided: bool) -> _Packed:
+def _tell(
+    words: list[tuple[Words, Words | None]],
+    features: dict[Words, TextFeatures],
+    networks: Networks,
+    *,
+    guided: bool,
+) -> list[_Told]:
     encoder = networks.condition_encoder()
     timbre = silent_timbre(networks, encoder)
-    known = {id(found): pack_condition(found, timbre, encoder) for found in features}
-    null_state = networks.null_condition() if guided else None
-    return _Packed([known[id(found)] for found in features], null_state)
+    packed = {one: pack_condition(found, timbre, encoder) for one, found in features.items()}
+    null = networks.null_condition() if guided else None
+    return [
+        _Told(packed[first], None if later is None else packed[later], null)
+        for first, later in words
+    ]
 
 
 def _compose(
     job: SongJob,
-    canvases: list[Canvas],
-    conditions: _Packed,
+    scenes: list[_Scene],
+    told: list[_Told],
     networks: Networks,
     observer: Observer,
     cancelled: CancelPoll,
@@ -134,14 +196,8 @@ def _compose(
     dit = networks.dit()
     steps = job.schedule.steps
     made = []
-    for item, canvas, states in zip(job.items, canvases, conditions.states, strict=True):
-        frames = canvas.source.shape[1]
-        inputs = SamplerInputs(
-            condition=Condition(states, canvas.context),
-            noise=_noise(job, item, frames),
-            null_state=conditions.null_state,
-            source=canvas.source,
-        )
+    for scene, words in zip(scenes, told, strict=True):
+        item, inputs = scene.item, _inputs(scene, words, job)
         with stage(observer, "compose", total=steps, unit="steps", item=item.index):
             made.append(
                 sample(
@@ -149,7 +205,7 @@ def _compose(
                     inputs,
                     job.sampling,
                     job.schedule,
-                    SeededNoise.derived([item.seed], "sde", frames),
+                    SeededNoise.derived([item.seed], "sde", inputs.noise.shape[1]),
                     _steps_to(observer, item.index),
                     cancelled,
                 ).cpu()
@@ -157,16 +213,30 @@ def _compose(
     return made
 
 
+def _inputs(scene: _Scene, told: _Told, job: SongJob) -> SamplerInputs:
+    later = None
+    if scene.later is not None and told.later is not None:
+        later = Condition(told.later, scene.later.context)
+    return SamplerInputs(
+        condition=Condition(told.states, scene.canvas.context),
+        noise=_noise(job, scene.item, scene.canvas.source.shape[1]),
+        second=later,
+        null_state=told.null,
+        source=scene.canvas.source,
+    )
+
+
 def _render(
     job: SongJob,
-    canvases: list[Canvas],
+    scenes: list[_Scene],
     latents: list[Tensor],
     networks: Networks,
     observer: Observer,
     cancelled: CancelPoll,
 ) -> Iterator[Song]:
     vae = networks.decoder()
-    for item, canvas, made in zip(job.items, canvases, latents, strict=True):
+    for scene, made in zip(scenes, latents, strict=True):
+        item, canvas = scene.item, scene.canvas
         seconds = canvas.source.shape[1] * HOP / SAMPLE_RATE
         with stage(observer, "render", total=seconds, unit="s", item=item.index):
             samples = decode_song(
@@ -196,9 +266,3 @@ def _steps_to(observer: Observer, item: int) -> Callable[[int, int], None]:
 
 def _seconds_to(observer: Observer, item: int, total: float) -> Callable[[float], None]:
     return lambda done: observer(StageProgress("render", done, total, item))
-
-
-def _poll(cancelled: CancelPoll) -> None:
-    code = cancelled()
-    if code is not None:
-        raise Cancelled(code)

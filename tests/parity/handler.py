@@ -1,9 +1,9 @@
-"""Family `handler`: words and audio to latents and waveform, against golden/handler."""
+"""Family `handler`: words, codes and audio to latents and waveform, against golden/handler."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,61 +12,21 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from acestep_cli.audio.level import anti_clip
-from acestep_cli.pipeline.conditioner import pack_condition, read_words, write_words
-from acestep_cli.pipeline.decoder import decode_song
-from acestep_cli.pipeline.noise import GivenNoise, mix_retake, song_noise
-from acestep_cli.pipeline.parity import Parity
-from acestep_cli.pipeline.plan import Plan
-from acestep_cli.pipeline.prepare import sampling_of, schedule_of
-from acestep_cli.pipeline.sampler import SamplerInputs, sample
-from acestep_cli.pipeline.settle import settle
-from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE, Canvas, text2music
-from acestep_cli.pipeline.timbre import silent_timbre
-from acestep_cli.pipeline.velocity import Condition
-from acestep_cli.request import SongRequest
+from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE
 from tests.parity.base import Case, Check, equal, no_grad, relative
 from tests.parity.checkpoints import open_networks
+from tests.parity.rendered import Drawn, Rendered, plans_of
 
 CONDITION, LATENTS, WAVE, RMS = 1e-5, 3e-5, 1e-4, 2e-5
+BUILT = ("text2music", "text2music+codes")
 
-UPSTREAM = Parity(
-    wavelet_by_default=True,
-    turbo_step_limit=8,
-    unplanned_duration=True,
-    untrimmed=True,
-    prompts_as_typed=True,
-)
-UNPLANNED_TEXT_SECONDS, UNPLANNED_SECONDS = 30.0, 120.0
 _EXTRAS = {
     "src_audio": "source",
     "reference_audio": "reference",
     "audio_code_string": "codes",
+    "audio_codes": "codes",
     "flow_edit_morph": "flow-edit",
 }
-# Arguments of the original that shape the sampling, under their names of today.
-_SAMPLING = (
-    "inference_steps",
-    "guidance_scale",
-    "use_adg",
-    "cfg_interval_start",
-    "cfg_interval_end",
-    "shift",
-    "infer_method",
-    "sampler_mode",
-    "timesteps",
-    "velocity_norm_threshold",
-    "velocity_ema_factor",
-    "dcw_enabled",
-    "dcw_mode",
-    "dcw_scaler",
-    "dcw_high_scaler",
-    "dcw_wavelet",
-    "latent_shift",
-    "latent_rescale",
-    "retake_variance",
-)
-_DEFAULTS = {"shift": 1.0, "dcw_enabled": True, "inference_steps": 8}
 
 
 def cases(folder: Path) -> list[Case]:
@@ -78,106 +38,86 @@ def cases(folder: Path) -> list[Case]:
 def task_of(arguments: dict[str, Any]) -> str:
     """The task of a case; `text2music` alone means words and nothing else."""
     task = arguments.get("task_type") or "text2music"
-    extras = [label for key, label in _EXTRAS.items() if arguments.get(key)]
+    extras = dict.fromkeys(label for key, label in _EXTRAS.items() if arguments.get(key))
     return "+".join([task, *extras]) if task == "text2music" else task
+
+
+def not_built() -> list[Check]:
+    """A task that is not there yet fails."""
+    return [Check("this task is not built yet", float("inf"), 0)]
 
 
 def _case(folder: Path, name: str, entry: dict[str, Any]) -> Case:
     task = task_of(entry["handler_kwargs"])
-    run = partial(_text2music, folder, name, entry) if task == "text2music" else _not_built
+    run = partial(_songs, folder, name, entry) if task in BUILT else not_built
     return Case("handler", name, no_grad(run), task)
 
 
-def _not_built() -> list[Check]:
-    return [Check("this task is not built yet", float("inf"), 0)]
-
-
-def _text2music(folder: Path, name: str, entry: dict[str, Any]) -> list[Check]:
-    arguments = entry["handler_kwargs"]
+def _songs(folder: Path, name: str, entry: dict[str, Any]) -> list[Check]:
     golden = load_file(folder / "handler" / f"{name}.safetensors")
-    networks = open_networks(folder, entry["model"])
-    plan = _plan(arguments)
-    known = arguments.get("audio_duration") or 0
-    canvas = text2music(plan.duration, networks.silence, parity=UPSTREAM)
-    words = write_words(
-        plan,
-        canvas.instruction,
-        known if known > 0 else UNPLANNED_TEXT_SECONDS,
-        networks.tokenizer,
-        UPSTREAM,
+    arguments, seeds = entry["handler_kwargs"], integers(entry["seeds_used"])
+    ours = Rendered(
+        open_networks(folder, entry["model"]), arguments, plans_of(arguments, len(seeds))
     )
-    encoder = networks.condition_encoder()
-    timbre = silent_timbre(networks, encoder)
-    states = pack_condition(read_words(words, networks.text_encoder()), timbre, encoder)
+    words = ours.words[0]
+    prompts = f"{words.caption_prompt}\n\n{words.lyric_prompt}"
     checks = [
-        equal("prompt", f"{words.caption_prompt}\n\n{words.lyric_prompt}", entry["prompts"][0]),
+        equal("prompts", [prompts] * len(seeds), entry["prompts"]),
         equal("caption ids", torch.tensor(words.caption_ids), golden["text_token_ids"][0]),
         equal("lyric ids", torch.tensor(words.lyric_ids), golden["lyric_token_ids"][0]),
-        equal("frames", canvas.source.shape[1], entry["latent_frames"]),
-        equal("mask", canvas.mask[0], golden["chunk_masks"][0].float()),
-        relative("condition", states, golden["encoder_hidden_states"][:1], CONDITION),
+        equal("frames", ours.frames, entry["latent_frames"]),
     ]
-    for index, seed in enumerate(_integers(entry["seeds_used"])):
-        checks += _render(networks, entry, golden, canvas, states, index, seed)
+    if "non_cover_text_ids" in golden:
+        later = torch.tensor(ours.words[1].caption_ids)
+        checks.append(equal("second caption ids", later, golden["non_cover_text_ids"][0]))
+    retakes = integers(entry["retake_seeds_used"])
+    for index, seed in enumerate(seeds):
+        checks += compare_conditioning(ours, golden, index)
+        drawn, checked = draw(ours, golden, index, seed, retakes)
+        latents = ours.latents(index, drawn)
+        checks += [*checked, compare_latents(ours, latents, golden, index)]
+        checks += compare_wave(ours.wave(latents), golden, index, entry["wav"][index])
     return checks
 
 
-def _render(
-    networks: Any,
-    entry: dict[str, Any],
-    golden: dict[str, Tensor],
-    canvas: Canvas,
-    states: Tensor,
-    index: int,
-    seed: int,
-) -> list[Check]:
-    """Item `index` of the batch, on its own."""
-    turbo = networks.config.is_turbo
-    request, _ = settle(_request(entry["handler_kwargs"]), "turbo" if turbo else "base", "")
-    # Only the base family leaves its schedule when it adds noise.
-    sampling = sampling_of(
-        request, turbo=turbo, parity=replace(UPSTREAM, linear_sde_times=not turbo)
-    )
-    noise = song_noise(seed, entry["latent_frames"])
-    checks = [equal(f"noise {index}", noise, golden["noise"][index : index + 1])]
-    if request.retake_variance:
-        retake = song_noise(_integers(entry["retake_seeds_used"])[index], noise.shape[1])
-        checks.append(equal("retake noise", retake, golden["retake_noise"][index : index + 1]))
-        noise = mix_retake(noise, retake, request.retake_variance)
-    guided = request.guidance_scale is not None and request.guidance_scale > 1
-    inputs = SamplerInputs(
-        condition=Condition(states, canvas.context),
-        noise=noise,
-        null_state=networks.null_condition() if guided else None,
-        source=canvas.source,
-    )
-    draws = [golden[key][index : index + 1] for key in _numbered(golden, "sde_noise_")]
-    latents = sample(
-        networks.dit(),
-        inputs,
-        sampling,
-        schedule_of(request, turbo=turbo, parity=UPSTREAM),
-        GivenNoise(draws),
-    )
-    final = golden["final_latents"][index : index + 1]
-    decoded = decode_song(
-        networks.decoder(),
-        latents[0],
-        networks.tiling,
-        rescale=request.latent_rescale,
-        shift=request.latent_shift,
-    )
-    wave = torch.from_numpy(anti_clip(decoded.numpy()))
-    return [
-        *checks,
-        relative(
-            f"latents {index}",
-            latents * request.latent_rescale + request.latent_shift,
-            final,
-            LATENTS,
-        ),
-        *compare_wave(wave, golden, index, entry["wav"][index]),
-    ]
+def compare_conditioning(ours: Rendered, golden: dict[str, Tensor], index: int) -> list[Check]:
+    """What the network is told of item `index` beside its noise."""
+    canvas = ours.canvases[index]
+    told = of_item(golden["encoder_hidden_states"], index)
+    checks = [relative(f"condition {index}", ours.states[0], told, CONDITION)]
+    # End to end what the sampler received has names of its own.
+    named = {name.removeprefix("sampler."): tensor for name, tensor in golden.items()}
+    if "chunk_masks" in named:
+        mask = of_item(named["chunk_masks"], index).float()
+        checks.append(equal(f"mask {index}", canvas.mask, mask))
+    if "is_covers" in named:
+        followed = bool(of_item(named["is_covers"], index))
+        checks.append(equal(f"is cover {index}", canvas.steered, followed))
+    if "lm_hints_25hz" in named:
+        hints = of_item(named["lm_hints_25hz"], index)
+        checks.append(relative(f"hints {index}", canvas.source, hints, CONDITION))
+    return checks
+
+
+def draw(
+    ours: Rendered, golden: dict[str, Tensor], index: int, seed: int, retakes: list[int]
+) -> tuple[Drawn, list[Check]]:
+    """The randomness of item `index`: ours, compared, and what the original added on its way."""
+    retake = retakes[index] if index < len(retakes) else None
+    first, other, mixed = ours.noise(seed, retake)
+    checks = [equal(f"noise {index}", first, of_item(golden["noise"], index))]
+    if other is not None:
+        checks.append(equal(f"retake {index}", other, of_item(golden["retake_noise"], index)))
+    sde = [of_item(golden[name], index) for name in _numbered(golden, "sde_noise_")]
+    return Drawn(mixed, sde), checks
+
+
+def compare_latents(
+    ours: Rendered, latents: Tensor, golden: dict[str, Tensor], index: int
+) -> Check:
+    """Latents [1, T, 64] of item `index` as they go to the decoder."""
+    scaled = latents * ours.request.latent_rescale + ours.request.latent_shift
+    return relative(f"latents {index}", scaled, of_item(golden["final_latents"], index), LATENTS)
 
 
 def compare_wave(
@@ -189,7 +129,7 @@ def compare_wave(
     starts = golden[f"wav_slice_starts.{index}"].tolist()
     slices = golden[f"wav_slices.{index}"]
     ours = torch.stack([wave[:, start : start + slices.shape[-1]] for start in starts])
-    rms = wave.unflatten(-1, (-1, HOP)).pow(2).mean(-1).sqrt()
+    rms = wave.reshape(len(wave), -1, HOP).pow(2).mean(-1).sqrt()
     checks = [
         relative(f"wave slices {index}", ours, slices, WAVE),
         relative(f"every 997th {index}", wave[:, ::997], golden[f"wav_every_997th.{index}"], WAVE),
@@ -201,32 +141,14 @@ def compare_wave(
     return checks
 
 
-def _plan(arguments: dict[str, Any]) -> Plan:
-    """The words of a case, as typed."""
-    duration = arguments.get("audio_duration") or 0
-    return Plan(
-        caption=arguments.get("captions", ""),
-        lyrics=arguments.get("lyrics", ""),
-        duration=duration if duration > 0 else UNPLANNED_SECONDS,
-        language=arguments.get("vocal_language") or "en",
-        bpm=arguments.get("bpm"),
-        keyscale=arguments.get("key_scale") or None,
-        timesignature=arguments.get("time_signature") or None,
-    )
+def of_item(golden: Tensor, index: int) -> Tensor:
+    """Row `index` [1, ...] of a tensor; what is equal for all items is stored once."""
+    return golden[:1] if len(golden) == 1 else golden[index : index + 1]
 
 
-def _request(arguments: dict[str, Any]) -> SongRequest:
-    given = {name: arguments[name] for name in _SAMPLING if arguments.get(name) is not None}
-    values = {**_DEFAULTS, **given}
-    if "timesteps" in values:
-        values["timesteps"] = tuple(values["timesteps"])
-    # More steps than a turbo checkpoint takes are cut by the original and refused by us.
-    values["inference_steps"] = min(values["inference_steps"], 20)
-    return SongRequest(**values)
-
-
-def _integers(text: str) -> list[int]:
-    return [int(part) for part in str(text).split(",")]
+def integers(text: object) -> list[int]:
+    """The numbers of `7, 8`, of a list of numbers or of one number; none of None."""
+    return [int(number) for number in re.findall(r"\d+", "" if text is None else str(text))]
 
 
 def _numbered(golden: dict[str, Tensor], prefix: str) -> list[str]:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity import handler, networks, samplers
+from tests.parity import end_to_end, handler, networks, samplers
 from tests.parity.base import Case, relative
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CASES = [
     *networks.cases(GOLDEN),
     *samplers.cases(GOLDEN),
-    *(case for case in handler.cases(GOLDEN) if case.task == "text2music"),
+    *(case for case in handler.cases(GOLDEN) if case.task in handler.BUILT),
+    *end_to_end.cases(GOLDEN),
 ]
 
 
