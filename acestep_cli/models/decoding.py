@@ -51,7 +51,7 @@ class Decoder:
         if streams < 1 or limit < 1:
             raise ValueError(f"{streams} streams of {limit} tokens: both must be at least 1")
         self.streams, self.limit = streams, limit
-        self.device = model.head_weight.device
+        self.device, self.vocabulary = model.head_weight.device, len(model.head_weight)
         self._steps = PlainSteps(model, streams, limit) if steps is None else steps
         self._prompts: list[tuple[int, ...]] = [()] * streams
         self._after: list[Tensor | None] = [None] * streams
