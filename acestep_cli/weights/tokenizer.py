@@ -71,6 +71,12 @@ class Tokenizer:
         count: int = self._backend.get_vocab_size(with_added_tokens=True)
         return count
 
+    def vocabulary(self, *, added: bool) -> dict[str, int]:
+        """All tokens by their stored spelling, in which a byte is one character; without the added
+        ones unless `added`."""
+        table: dict[str, int] = self._backend.get_vocab(with_added_tokens=added)
+        return table
+
     @cached_property
     def added(self) -> dict[int, str]:
         """The added tokens by id: `<|endoftext|>`, `<think>`, `<|audio_code_0|>`, ..."""

@@ -1,0 +1,128 @@
+"""Which tokens free text may be made of, and where a line of it may begin and end.
+
+A byte-level vocabulary spells every byte of a token as one character, so that all of this is read
+off the spelling, without decoding.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from acestep_cli.errors import CheckpointError
+from acestep_cli.pipeline.grammar_tables import END, PAD, THINK, THINK_END, Allowed, Tables
+
+ADDED = (END, PAD, THINK, THINK_END)
+CONTENT, BREAK, SPACE, INDENT, TEXT = 1, 2, 4, 8, 16
+
+
+def byte_spelling() -> list[str]:
+    """How each of the 256 bytes is spelled in a byte-level vocabulary: a visible Latin-1 character
+    as itself, the others from U+0100 on, in their order."""
+    visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    spelled, spare = [], 0x100
+    for byte in range(256):
+        spelled.append(chr(byte if byte in visible else spare))
+        spare += byte not in visible
+    return spelled
+
+
+SPELLED = byte_spelling()
+NEWLINE, BLANK, TAB = (SPELLED[ord(character)] for character in "\n \t")
+_WHITESPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
+# A token counts as content when one of its bytes belongs to no kind of whitespace, so that tokens
+# of half a character cannot add up to a blank line.
+_BLANKS = "".join(SPELLED[byte] for byte in set(_WHITESPACE.encode()))
+# Tags, code marks, control characters; a newline that more text follows.
+_CONTROL = "".join(re.escape(SPELLED[byte]) for byte in (*range(9), *range(11, 32), 127))
+_UNFIT = re.compile(f"[<`{_CONTROL}]|{NEWLINE}[^{NEWLINE}]")
+
+
+class TextSets:
+    """The sets that free text is chosen from.
+
+    Captions and genres are made of `TEXT`: no added token, no `<` (a tag could be spelled out with
+    it), no backtick, no control character but tabs and, at a token's end, newlines: a token such
+    as `.\\n` or `\\n\\n` ends its line, one that goes on after a newline is left out.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.spelling = tables.tokenizer.vocabulary(added=False)
+        if self.spelling.get(NEWLINE) != tables.newline:
+            raise CheckpointError(
+                f"the tokenizer of {tables.tokenizer.folder} is not byte-level",
+                "the checkpoint is not one of this model; fetch it again",
+            )
+        for text in ADDED:  # some tokenizers list these twice
+            self.spelling.pop(text, None)
+        self._margins: dict[int, Allowed] = {}
+
+    @cached_property
+    def plain(self) -> frozenset[int]:
+        """All ids but those of added tokens."""
+        return frozenset(self.spelling.values())
+
+    @cached_property
+    def flags(self) -> Tensor:
+        """What each id is, uint8 [largest id + 1]: 0 or TEXT with CONTENT, BREAK, SPACE, INDENT."""
+        indents = {"": 0, BLANK: SPACE | INDENT, TAB: INDENT}
+        flags = torch.zeros(max(self.spelling.values()) + 1, dtype=torch.uint8)
+        kinds = [
+            0
+            if not text or _UNFIT.search(text)
+            else TEXT
+            | (CONTENT if text.strip(_BLANKS) else 0)
+            | (BREAK if text[-1] == NEWLINE else 0)
+            | indents.get(text[0], 0)
+            for text in self.spelling
+        ]
+        flags[torch.tensor(list(self.spelling.values()))] = torch.tensor(kinds, dtype=torch.uint8)
+        return flags
+
+    def kind(self, token: int) -> int:
+        """The flags of one id, 0 for an unknown one."""
+        return int(self.flags[token]) if 0 <= token < len(self.flags) else 0
+
+    @cached_property
+    def inside(self) -> Allowed:
+        """Any text: after something that is not blank on this line."""
+        return _where(self.flags & TEXT != 0)
+
+    @cached_property
+    def content(self) -> Allowed:
+        """Text that is not blank: after the line's indentation."""
+        return _where(self.flags & CONTENT != 0)
+
+    @cached_property
+    def opening(self) -> Allowed:
+        """Text that begins with a space: right after the colon of a name."""
+        return _where(self.flags & self._opens & SPACE != 0)
+
+    def margin(self, name: int) -> Allowed:
+        """An indented line, or `name`, the first token of the next field's name."""
+        made = self._margins.get(name)
+        if made is None:
+            mask = self.flags & self._opens & INDENT != 0
+            mask[name] = True
+            made = self._margins[name] = _where(mask)
+        return made
+
+    @cached_property
+    def lyrics(self) -> Allowed:
+        """Anything but added tokens, and the end of the turn."""
+        ids = [*(token for text, token in self.spelling.items() if text), self.tables.end]
+        return Allowed(torch.tensor(sorted(ids)))
+
+    @property
+    def _opens(self) -> Tensor:
+        """All bits for the tokens that may begin a line: those that do not leave it blank."""
+        fits = (self.flags & CONTENT != 0) | (self.flags & BREAK == 0)
+        return fits.to(torch.uint8) * 255
+
+
+def _where(mask: Tensor) -> Allowed:
+    return Allowed(torch.nonzero(mask).flatten())
