@@ -98,7 +98,7 @@ def qwen_config(sizes: QwenSizes, vocabulary: int, *, pad_id: int, eos_id: int) 
         "rope_scaling": None,
         "use_sliding_window": False,
         "sliding_window": None,
-        "tie_word_embeddings": True,
+        "tie_word_embeddings": sizes.is_tied,
         "bos_token_id": pad_id,
         "pad_token_id": pad_id,
         "eos_token_id": eos_id,

@@ -65,6 +65,8 @@ class QwenSizes:
 
     `base_vocabulary` counts the byte-level tokens before the 26 added ones; None means as many as
     the small built-in vocabulary has, a larger number is filled up with tokens no text produces.
+    `is_tied`: the embedding is the output head too; else the planner has one of its own.
+    `model_prefix`: tensor names begin with `model.`, as in some of the published files.
     """
 
     stack: StackSizes
@@ -72,6 +74,8 @@ class QwenSizes:
     base_vocabulary: int | None = None
     audio_codes: int = 0
     max_positions: int = 32_768
+    is_tied: bool = True
+    model_prefix: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,16 +64,19 @@ def dit_tensors(sizes: DitSizes) -> list[TensorSpec]:
 
 
 def qwen_tensors(sizes: QwenSizes, vocabulary: int) -> list[TensorSpec]:
-    """All tensors of a Qwen3 folder with a tied head and names without `model.`, sorted by name."""
+    """All tensors of a Qwen3 folder, sorted by name."""
+    width, prefix = sizes.stack.width, "model." if sizes.model_prefix else ""
     specs = [
-        TensorSpec("embed_tokens.weight", (vocabulary, sizes.stack.width), 1.0),
-        _norm("norm", sizes.stack.width),
+        TensorSpec(f"{prefix}embed_tokens.weight", (vocabulary, width), 1.0),
+        _norm(f"{prefix}norm", width),
         *(
             spec
             for index in range(sizes.layers)
-            for spec in _encoder_layer(f"layers.{index}", sizes.stack)
+            for spec in _encoder_layer(f"{prefix}layers.{index}", sizes.stack)
         ),
     ]
+    if not sizes.is_tied:
+        specs.append(TensorSpec("lm_head.weight", (vocabulary, width), 1.0))
     return sorted(specs, key=lambda spec: spec.name)
 
 

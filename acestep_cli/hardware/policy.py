@@ -106,9 +106,10 @@ def choose_policy(
 ) -> tuple[Policy, tuple[Adjusted, ...]]:
     """The policy for `settings` and what memory made it change.
 
-    `values` counts the weights of each stage (`text_encoder`, `dit`, `vae`, `planner`). `devices`,
-    `cores` and `environ` are this machine's unless given. DeviceError when the device is absent or
-    cannot compute in the dtype asked for; OutOfMemory when not even one stage fits.
+    `values` counts the weights of each stage (`text_encoder`, `dit`, `vae`, `planner`), and as
+    `planner_cache` the keys and values that the planner keeps. `devices`, `cores` and `environ` are
+    this machine's unless given. DeviceError when the device is absent or cannot compute in the
+    dtype asked for; OutOfMemory when not even one stage fits.
     """
     environ = os.environ if environ is None else environ
     if devices is None:
@@ -215,7 +216,7 @@ def _lower_residency(
 ) -> Policy:
     if policy.residency == "stage" or _fits(policy, values, "all"):
         return policy
-    needed = sum(_weights(policy, values).values()) + _least_work(policy)
+    needed = needed_bytes(policy, values, "all")
     free = policy.device.memory.free
     reason = f"all weights need {in_gib(needed)} and {in_gib(free)} are free"
     changes.append(Adjusted("residency", "all", "stage", reason))
@@ -235,23 +236,30 @@ def _lower_tiles(policy: Policy, values: Mapping[str, int], changes: list[Adjust
     return replace(policy, tile_frames=frames)
 
 
-def _fits(policy: Policy, values: Mapping[str, int], residency: Residency) -> bool:
+def needed_bytes(policy: Policy, values: Mapping[str, int], residency: Residency) -> int:
+    """The least memory of the device that a run with `values` takes at its peak."""
     weights = _weights(policy, values).values()
-    needed = sum(weights) if residency == "all" else max(weights, default=0)
-    return needed + _least_work(policy) <= policy.device.memory.free
+    kept = sum(weights) if residency == "all" else max(weights, default=0)
+    return kept + _least_work(policy)
+
+
+def _fits(policy: Policy, values: Mapping[str, int], residency: Residency) -> bool:
+    return needed_bytes(policy, values, residency) <= policy.device.memory.free
 
 
 def _weights(policy: Policy, values: Mapping[str, int]) -> dict[str, int]:
-    """Bytes of each stage's weights in the run's dtypes."""
+    """Bytes of each stage's weights in the run's dtypes, the planner's cache among its own."""
     sizes: dict[str, float] = {
         "vae": ITEM_BYTES[policy.vae_dtype],
         "text_encoder": ITEM_BYTES[policy.text_dtype],
         "planner": QUANTIZED_BYTES.get(policy.lm_quantization, ITEM_BYTES[policy.dtype]),
     }
-    return {
+    weights = {
         stage: ceil(count * sizes.get(stage, ITEM_BYTES[policy.dtype]))
         for stage, count in values.items()
     }
+    cache = weights.pop("planner_cache", 0)
+    return weights | {"planner": weights["planner"] + cache} if cache else weights
 
 
 def _least_work(policy: Policy) -> int:
@@ -268,4 +276,10 @@ def _too_little(policy: Policy, values: Mapping[str, int]) -> str:
     stage = max(weights, key=lambda name: weights[name], default="")
     needed = weights.get(stage, 0) + _least_work(policy)
     free = policy.device.memory.free
-    return f"{stage} in {policy.dtype} needs {in_gib(needed)} and {in_gib(free)} are free"
+    form = planner_form(policy) if stage == "planner" else policy.dtype
+    return f"{stage} in {form} needs {in_gib(needed)} and {in_gib(free)} are free"
+
+
+def planner_form(policy: Policy) -> str:
+    """What the planner's weights are kept as: bfloat16, int8, ..."""
+    return policy.dtype if policy.lm_quantization == "none" else policy.lm_quantization

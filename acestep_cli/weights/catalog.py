@@ -15,6 +15,8 @@ Family = Literal["turbo", "sft", "base"]
 BUNDLE_REPO = "ACE-Step/Ace-Step1.5"
 DEFAULT_DIT = "acestep-v15-turbo"
 DIT_PREFIX = "acestep-v15-"
+DEFAULT_PLANNER = "acestep-5Hz-lm-0.6B"
+PLANNER_PREFIX = "acestep-5Hz-lm-"
 VAE = "vae"
 TEXT_ENCODER = "Qwen3-Embedding-0.6B"
 

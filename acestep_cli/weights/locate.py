@@ -15,6 +15,7 @@ from acestep_cli.weights.catalog import (
     BY_NAME,
     DEFAULT_DIT,
     DIT_PREFIX,
+    PLANNER_PREFIX,
     TEXT_ENCODER,
     VAE,
     Kind,
@@ -25,6 +26,7 @@ from acestep_cli.weights.folder import Folder, lacking, open_folder
 from acestep_cli.weights.places import CHECKPOINTS_VARIABLE, Place
 
 _TEXT_WIDTH = 1024
+_PREFIXES: dict[Kind, str] = {"dit": DIT_PREFIX, "planner": PLANNER_PREFIX}
 _HINT = f"run: {fetch_command()}; or set {CHECKPOINTS_VARIABLE} to the folder that holds them"
 
 
@@ -46,6 +48,21 @@ class CheckpointSet:
         return (self.dit, self.vae, self.text_encoder, *planner)
 
 
+@dataclass(frozen=True, slots=True)
+class EarSet:
+    """The folders that turn sound into 5 Hz codes: the VAE, and the DiT's folder for its tokenizer.
+    `root` and `is_demo` as in a CheckpointSet."""
+
+    dit: Folder
+    vae: Folder
+    root: Path
+    is_demo: bool = False
+
+    def folders(self) -> tuple[Folder, ...]:
+        """All folders of the set."""
+        return (self.dit, self.vae)
+
+
 def find_set(
     model: str | None,
     task: str,
@@ -60,25 +77,31 @@ def find_set(
     Without a model: acestep-v15-turbo, else the first installed one that can do the task. The other
     parts come from the DiT's own root if it has them, else from the first place that does. A
     planner that nobody named may be missing. The demonstration set is used as a whole or not at
-    all, and never when a model was named.
+    all, and never when a model or planner was named.
 
     CheckpointMissing when nothing, or not what was named, is installed; CheckpointError when a
     folder is incomplete or the named model cannot do the task.
     """
-    usable = [place for place in places if not place.is_demo or model is None]
-    dit, root = _choose_dit(model, task, usable)
-    rest = [place for place in usable if place.is_demo == root.is_demo]
-    order = [root, *(place for place in rest if place != root)]
-    text_encoder = _named(TEXT_ENCODER, "text_encoder", order)[0]
+    dit, root = _choose_dit(model, task, _usable(model or planner, places))
+    order = search_order(root, places)
+    text_encoder = named_folder(TEXT_ENCODER, "text_encoder", order)[0]
     _check_widths(dit, text_encoder)
     return CheckpointSet(
         dit=dit,
-        vae=_named(vae, "vae", order)[0],
+        vae=named_folder(vae, "vae", order)[0],
         text_encoder=text_encoder,
         planner=_choose_planner(planner, order),
         root=root.path,
         is_demo=root.is_demo,
     )
+
+
+def find_ears(model: str | None, places: Sequence[Place], *, vae: str = VAE) -> EarSet:
+    """What it takes to hear a file: a DiT, any that can make songs, and a VAE; found as in
+    `find_set`, with the same errors."""
+    dit, root = _choose_dit(model, "text2music", _usable(model, places))
+    heard = named_folder(vae, "vae", search_order(root, places))[0]
+    return EarSet(dit, heard, root.path, root.is_demo)
 
 
 def installed(places: Sequence[Place], kind: Kind) -> list[Folder]:
@@ -92,9 +115,20 @@ def installed(places: Sequence[Place], kind: Kind) -> list[Folder]:
     return list(found.values())
 
 
+def _usable(named: str | None, places: Sequence[Place]) -> list[Place]:
+    """The demonstration is never taken where somebody named a model."""
+    return [place for place in places if not place.is_demo or named is None]
+
+
+def search_order(root: Place, places: Sequence[Place]) -> list[Place]:
+    """Where the other parts of a set are looked for: in `root` first; the demonstration is used as
+    a whole or not at all."""
+    return [root, *(place for place in places if place != root and place.is_demo == root.is_demo)]
+
+
 def _choose_dit(model: str | None, task: str, places: Sequence[Place]) -> tuple[Folder, Place]:
     if model is not None:
-        folder, place = _named(model, "dit", places)
+        folder, place = named_folder(model, "dit", places)
         if task not in folder.tasks:
             raise CheckpointError(
                 f"the model {folder.name} cannot do {task}; it can do {', '.join(folder.tasks)}",
@@ -115,7 +149,7 @@ def _choose_dit(model: str | None, task: str, places: Sequence[Place]) -> tuple[
 
 def _choose_planner(planner: str | None, places: Sequence[Place]) -> Folder | None:
     if planner is not None:
-        return _named(planner, "planner", places)[0]
+        return named_folder(planner, "planner", places)[0]
     for place in places:
         for folder in installed([place], "planner"):
             return folder
@@ -133,7 +167,7 @@ def _check_widths(dit: Folder, text_encoder: Folder) -> None:
         )
 
 
-def _named(name: str, kind: Kind, places: Sequence[Place]) -> tuple[Folder, Place]:
+def named_folder(name: str, kind: Kind, places: Sequence[Place]) -> tuple[Folder, Place]:
     """The folder `name`, a name or a path; an incomplete one only counts when there is no other."""
     if _is_path(name):
         path = expand(name).absolute()
@@ -157,12 +191,13 @@ def _candidates(name: str, places: Sequence[Place]) -> Iterator[tuple[Path, str 
 
 
 def _known_names(places: Sequence[Place], kind: Kind) -> list[str]:
-    """Names worth trying: the catalog's, then those of other `acestep-v15-*` folders."""
+    """Names worth trying: the catalog's, then those of other folders named like them."""
     known = list(names(kind))
-    if kind != "dit":
+    if kind not in _PREFIXES:
         return known
+    prefix = _PREFIXES[kind]
     present = {name for place in places for name in place.names()}
-    others = sorted(name for name in present if name.startswith(DIT_PREFIX) and name not in BY_NAME)
+    others = sorted(name for name in present if name.startswith(prefix) and name not in BY_NAME)
     return known + others
 
 
@@ -184,21 +219,28 @@ def _no_dit(task: str, places: Sequence[Place]) -> CheckpointError:
             f"no installed model can do {task}; installed: {have}",
             f"fetch one that can: {fetch_command((_able(task) or [DEFAULT_DIT])[0])}",
         )
-    for name in _known_names(places, "dit"):
+    return incomplete_folder("dit", places) or CheckpointMissing(
+        f"no checkpoint found in {looked_at(places)}", _HINT
+    )
+
+
+def incomplete_folder(kind: Kind, places: Sequence[Place]) -> CheckpointError | None:
+    """The first folder of `kind` that lacks something."""
+    for name in _known_names(places, kind):
         for path, _ in _candidates(name, places):
             return CheckpointError(
-                f"the checkpoint {path} is incomplete: it lacks {', '.join(lacking(path, 'dit'))}",
+                f"the checkpoint {path} is incomplete: it lacks {', '.join(lacking(path, kind))}",
                 f"fetch it again: {fetch_command(name)}",
                 code="checkpoint_incomplete",
             )
-    return CheckpointMissing(f"no checkpoint found in {_looked_at(places)}", _HINT)
+    return None
 
 
 def _absent(name: str, kind: Kind, places: Sequence[Place]) -> CheckpointMissing:
     have = [folder.name for folder in installed(places, kind)]
     if kind in ("vae", "text_encoder"):
         return CheckpointMissing(
-            f"the checkpoint {name} was not found in {_looked_at(places)}", _HINT
+            f"the checkpoint {name} was not found in {looked_at(places)}", _HINT
         )
     close = difflib.get_close_matches(name, [*have, *names(kind)], n=1)
     listed = ", ".join(have) if have else "none"
@@ -210,5 +252,5 @@ def _absent(name: str, kind: Kind, places: Sequence[Place]) -> CheckpointMissing
     )
 
 
-def _looked_at(places: Sequence[Place]) -> str:
+def looked_at(places: Sequence[Place]) -> str:
     return ", ".join(f"{place.path} ({place.origin})" for place in places if not place.is_demo)
