@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from torch import Tensor
 from acestep_cli.config import Settings
 from acestep_cli.errors import CheckpointError
 from acestep_cli.hardware.policy import choose_policy
+from acestep_cli.pipeline.decoder import Tiling, decode_song, encode_song
 from acestep_cli.pipeline.networks import Networks
 from acestep_cli.weights.locate import find_set
 from acestep_cli.weights.places import Place
 
 DIT = "acestep-v15-turbo"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @pytest.fixture
@@ -123,3 +126,34 @@ def test_new_weight_norm_names_of_the_vae_are_read(folder: Path) -> None:
     save_file(renamed, path)
     after = open_folder(folder).decoder().decode(latents, 0, 3)
     assert torch.equal(before, after)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("model", ["turbo", "base", "xl"])
+def test_audio_codes_are_read_and_written_as_the_original_does(
+    checkpoints: Path, model: str
+) -> None:
+    name = {"xl": "acestep-v15-xl-turbo"}.get(model, f"acestep-v15-{model}")
+    policy, _ = choose_policy(Settings(device="cpu", dtype="float32"), {})
+    places = [Place(checkpoints, "a test")]
+    networks = Networks(find_set(name, "text2music", places), policy)
+    coded = load_file(GOLDEN / "modules" / f"audio_codes_{model}.safetensors")
+    latents = networks.detokenizer()(coded["indices"][None])
+    assert (latents - coded["detokenized"]).abs().max() <= 1e-5 * coded["detokenized"].abs().max()
+    sound = load_file(GOLDEN / "modules" / f"audio_tokenizer_{model}_0.safetensors")
+    assert torch.equal(
+        networks.audio_tokenizer()(sound["latents"]).indices[..., None], sound["indices"]
+    )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kernels", ["rows", "plain"])
+def test_each_half_of_the_vae_does_without_the_other(folder: Path, kernels: str) -> None:
+    networks = open_folder(folder)
+    networks.policy = replace(networks.policy, kernels={"vae": kernels})
+    golden = load_file(GOLDEN / "modules" / "vae_encode_1.safetensors")
+    mean = encode_song(networks.encoder(), golden["audio"][0], Tiling(3, 0))
+    assert (mean.t() - golden["mean"][0]).abs().max() <= 2e-5 * golden["mean"].abs().max()
+    golden = load_file(GOLDEN / "modules" / "vae_decode_0.safetensors")
+    audio = decode_song(networks.decoder(), golden["latents"][0].t(), Tiling(7, 0))
+    assert (audio - golden["audio"][0]).abs().max() <= 2e-5 * golden["audio"].abs().max()
