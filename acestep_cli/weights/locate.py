@@ -244,7 +244,7 @@ def _absent(name: str, kind: Kind, places: Sequence[Place]) -> CheckpointMissing
         )
     close = difflib.get_close_matches(name, [*have, *names(kind)], n=1)
     listed = ", ".join(have) if have else "none"
-    near = f"; did you mean {close[0]}?" if close else ""
+    near = f"; did you mean {close[0]}?" if close and close != [name] else ""
     hint = f"fetch it: {fetch_command(name)}" if name in BY_NAME else _HINT
     noun = "model" if kind == "dit" else "planner"
     return CheckpointMissing(

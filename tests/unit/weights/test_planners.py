@@ -69,6 +69,10 @@ def test_a_planner_that_is_not_there_gets_a_near_miss(one: Place) -> None:
     assert f"did you mean {MIDDLE}?" in caught.value.message
     with pytest.raises(CheckpointMissing, match=r"folder /nowhere/x does not exist"):
         _names([one], "/nowhere/x")
+    with pytest.raises(CheckpointMissing) as caught:
+        _names([Place(one.path.parent, "test")], LARGE)
+    assert caught.value.message == f"the planner {LARGE} is not installed (installed: none)"
+    assert caught.value.hint.startswith("fetch it: hf download ")
     (one.path / LARGE / "config.json").unlink()
     with pytest.raises(CheckpointError, match=r"4B is incomplete: it lacks config\.json"):
         _names([one], LARGE)
