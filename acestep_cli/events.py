@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A stage begins: `load`, `listen`, `plan`, `words`, `compose`, `render` or `write`.
+    """A stage begins: `load`, `listen`, `plan`, `hints`, `words`, `compose`, `render` or `write`.
 
     `total` counts `unit`s (tokens, steps, seconds of audio) and is None where it is not known;
     `item` is the 0-based item of a batch, None where the stage serves all items.

@@ -72,11 +72,16 @@ class CodeNetworks(Protocol):
 
 
 @torch.no_grad()
-def hints_of(codes: Sequence[int], decoder: HintDecoder, poll: Poll = nothing) -> Tensor:
+def hints_of(
+    codes: Sequence[int],
+    decoder: HintDecoder,
+    poll: Poll = nothing,
+    on_progress: Progress = silent,
+) -> Tensor:
     """The latents [1, 5n, 64], float32, that n audio codes (1 or more) stand for.
 
-    `poll` is called before every piece of work and may raise. InputError for a code outside the
-    codebook, 0 to 63999.
+    `poll` is called before every piece of work and may raise; `on_progress` hears the number of
+    codes decoded so far. InputError for a code outside the codebook, 0 to 63999.
     """
     size = decoder.quantizer.size
     wrong = [code for code in codes if not 0 <= code < size]
@@ -88,8 +93,9 @@ def hints_of(codes: Sequence[int], decoder: HintDecoder, poll: Poll = nothing) -
     parts = []
     for start in range(0, len(codes), CODES_AT_ONCE):
         poll()
-        part = torch.tensor([tuple(codes[start : start + CODES_AT_ONCE])], device=device)
-        parts.append(decoder(part).float())
+        part = tuple(codes[start : start + CODES_AT_ONCE])
+        parts.append(decoder(torch.tensor([part], device=device)).float())
+        on_progress(start + len(part))
     return torch.cat(parts, dim=1)
 
 

@@ -127,9 +127,14 @@ def _hints(
     wanted = dict.fromkeys(item.plan.audio_codes for item in job.items if item.plan.audio_codes)
     if not wanted:
         return {}
-    with stage(observer, "hints"):
-        decoder = networks.detokenizer()
-        return {codes: hints_of(codes, decoder, poll_of(cancelled)) for codes in wanted}
+    total, found = sum(map(len, wanted)), dict[tuple[int, ...], Tensor]()
+    with stage(observer, "hints", total=total, unit="codes"):
+        decoder, done = networks.detokenizer(), 0
+        for codes in wanted:
+            progress = _codes_to(observer, done, total)
+            found[codes] = hints_of(codes, decoder, poll_of(cancelled), progress)
+            done += len(codes)
+    return found
 
 
 def _scene(
@@ -258,6 +263,10 @@ def _noise(job: SongJob, item: Item, frames: int) -> Tensor:
     seed = job.retake_seed
     other = derive_seed(item.seed, "retake") if seed is None else seed + item.index
     return mix_retake(noise, song_noise(other, frames), job.retake_variance)
+
+
+def _codes_to(observer: Observer, before: int, total: int) -> Callable[[float], None]:
+    return lambda done: observer(StageProgress("hints", before + done, total))
 
 
 def _steps_to(observer: Observer, item: int) -> Callable[[int, int], None]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from acestep_cli.errors import Cancelled, ExitCode
-from acestep_cli.events import Event, StageStarted
+from acestep_cli.events import Event, StageProgress, StageStarted
 from acestep_cli.pipeline.hints import codes_of
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.plan import Plan
@@ -77,9 +77,15 @@ def test_the_detokenizer_comes_first_and_only_for_codes() -> None:
 
 def test_stages_are_told_in_order(turbo: Watched) -> None:
     heard: list[Event] = []
-    songs_of(job_of(with_codes()), turbo, heard.append)
+    songs_of(job_of(with_codes(), with_codes(OTHER_CODES[:9])), turbo, heard.append)
     started = [event.stage for event in heard if isinstance(event, StageStarted)]
-    assert started == ["hints", "words", "compose", "render"]
+    assert started == ["hints", "words", "compose", "compose", "render", "render"]
+    decoded = [
+        (event.done, event.total)
+        for event in heard
+        if isinstance(event, StageProgress) and event.stage == "hints"
+    ]
+    assert decoded == [(27, 36), (36, 36)]
 
 
 def test_a_signal_while_codes_are_decoded_stops_the_song(turbo: Watched) -> None:
@@ -99,8 +105,8 @@ def test_the_duration_decides_the_length(turbo: Watched, seconds: float, frames:
 
 
 def test_codes_beyond_the_end_change_nothing(turbo: Watched) -> None:
-    longer = with_codes((*CODES, 7, 8, 9), duration=5.2)
-    first, second = latents_of(turbo, with_codes(duration=5.2), longer, seeds=(7, 7))
+    longer = with_codes((*CODES, 7, 8, 9), duration=5.4)
+    first, second = latents_of(turbo, with_codes(duration=5.4), longer, seeds=(7, 7))
     assert torch.equal(first, second)
 
 
