@@ -32,8 +32,10 @@ def find_planners(
 
     With `beside`, planners of that set's own root come first where a name occurs twice, and the
     demonstration's planner serves the demonstration set alone; without, it serves where there is
-    no other. It never stands in for one that somebody named. CheckpointMissing when the one named is not installed, or none is
-    and one is `required`; CheckpointError when one is incomplete or its weights are damaged.
+    no other. It never stands in for one that somebody named.
+
+    CheckpointMissing when the one named is not installed, or none is and one is `required`;
+    CheckpointError when one is incomplete or its weights are damaged.
     """
     order = _order(places, beside)
     if name is not None:
