@@ -89,8 +89,8 @@ def test_positions_grow_with_words_and_length() -> None:
     assert all(context_positions(n, 17.3) % 512 == 0 for n in (1, 999, 60_000))
 
 
-# Weights and two caches of 4096 tokens in bfloat16, half a GiB to work and a tile: 2.7, 4.9 and 9.5 GiB;
-# the DiT needs 5.1 GiB in any case, all but the planner 6.5 GiB.
+# Weights and two caches of 4096 tokens in bfloat16, half a GiB to work and a tile: 2.7, 4.9 and
+# 9.5 GiB; the DiT needs 5.1 GiB in any case, all but the planner 6.5 GiB.
 @pytest.mark.parametrize(
     ("free", "name", "residency"),
     [
