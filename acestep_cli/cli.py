@@ -34,6 +34,7 @@ from acestep_cli.term.words import complaint
 # Short help without commas: the completion script of fish splits there.
 COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("acestep_cli.commands.generate", "Make a song from words"),
+    "lyrics": ("acestep_cli.commands.lyrics", "Find what a model would misread in lyrics"),
 }
 
 HELP = """Run the ACE-Step 1.5 music model on your own machine.
@@ -67,18 +68,9 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that `args` name; UsageError with the nearest name for an unknown one."""
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            import difflib
+        from acestep_cli.commands.verb import resolve_verb
 
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f"did you mean {near[0]}?" if near else "see `acestep --help`"
-            raise UsageError(f"there is no command {name!r}", hint)
-        found = super().resolve_command(ctx, args)
-        output = ctx.find_object(Output)
-        if output is not None and found[0] is not None:
-            output.verbs = (*output.verbs, found[0])
-        return found
+        return resolve_verb(self, super().resolve_command, ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table."""

@@ -29,13 +29,23 @@ def read_texts(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {**values, **{name: _text(name, values[name]) for name in asked}}
 
 
-def _text(name: str, value: str) -> str:
+def read_file(value: str, name: str) -> str:
+    """What the file `value` holds, with or without an @ before it, or stdin for `-`: all of it, so
+    that its lines keep their numbers.
+
+    InputError as in `read_texts`.
+    """
     if value == "-":
         return _decode(_read_stdin(name), "stdin", name)
+    path = value.removeprefix("@")
+    return _decode(_read_file(Path(path), name), path, name)
+
+
+def _text(name: str, value: str) -> str:
     if value.startswith("@@"):
         return value[1:]
-    if value.startswith("@"):
-        return _decode(_read_file(Path(value[1:]), name), value[1:], name)
+    if value == "-" or value.startswith("@"):
+        return read_file(value, name).strip("\r\n")
     return value
 
 
@@ -80,7 +90,7 @@ def _decode(data: bytes, source: str, name: str) -> str:
         )
     if not text.strip():
         raise InputError(f"{source} is empty, so there is no {name}", "write something into it")
-    return text.strip("\r\n")
+    return text
 
 
 def _unreadable(source: str, name: str, error: OSError) -> InputError:

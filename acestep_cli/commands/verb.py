@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -15,6 +15,8 @@ from acestep_cli.errors import UsageError
 from acestep_cli.term.output import Output
 
 RUN = "Run"
+
+Find = Callable[[click.Context, list[str]], tuple[str | None, click.Command | None, list[str]]]
 
 _SWITCHES = ("json", "quiet", "debug")
 _OFF = frozenset(("", "0", "false", "no", "off"))
@@ -76,6 +78,40 @@ class Verb(click.Command):
         for heading, records in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+
+
+class VerbGroup(click.Group):
+    """Verbs under one name, such as `acestep lyrics check`."""
+
+    def __init__(self, name: str, verbs: Iterable[Verb], **rest: Any) -> None:
+        named: dict[str, click.Command] = {str(verb.name): verb for verb in verbs}
+        # A missing verb is an error like others, so that `--json` tells of it.
+        super().__init__(name, named, params=switches(), no_args_is_help=False, **rest)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that `args` name; UsageError with the nearest name for an unknown one."""
+        return resolve_verb(self, super().resolve_command, ctx, args)
+
+
+def resolve_verb(
+    group: click.Group, find: Find, ctx: click.Context, args: list[str]
+) -> tuple[str | None, click.Command | None, list[str]]:
+    """What click's own `find` finds for `args` in `group`, noted in the output of the program;
+    UsageError with the nearest name for an unknown one."""
+    names, name = group.list_commands(ctx), args[0]
+    if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
+        import difflib
+
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"see `{ctx.command_path} --help`"
+        raise UsageError(f"there is no command {name!r}", hint)
+    found = find(ctx, args)
+    output = ctx.find_object(Output)
+    if output is not None and found[0] is not None:
+        output.verbs = (*output.verbs, found[0])
+    return found
 
 
 def switches() -> list[click.Parameter]:
