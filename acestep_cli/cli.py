@@ -35,6 +35,9 @@ from acestep_cli.term.words import complaint
 COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("acestep_cli.commands.generate", "Make a song from words"),
     "lyrics": ("acestep_cli.commands.lyrics", "Find what a model would misread in lyrics"),
+    "random": ("acestep_cli.commands.random", "Make a song from an idea drawn by seed"),
+    "format": ("acestep_cli.commands.format", "Improve a caption and lyrics"),
+    "understand": ("acestep_cli.commands.understand", "Describe a song in words"),
 }
 
 HELP = """Run the ACE-Step 1.5 music model on your own machine.

@@ -78,6 +78,14 @@ def in_gib(size: int) -> str:
     return f"{size / GIB:.2f} GiB"
 
 
+def is_shortage(error: BaseException) -> bool:
+    """Whether `error` means that memory ran out: torch has its own class for accelerators, and on
+    the CPU a RuntimeError whose words tell."""
+    words = str(error).lower()
+    short = "out of memory" in words or "can't allocate memory" in words
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and short)
+
+
 def _linux_memory(root: Path) -> Memory:
     text = read_text(root / "proc" / "meminfo")
     found = dict(re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Where a song is put and what it is called does not change how it sounds.
@@ -18,6 +18,7 @@ LENGTH = 16
 def request_digest(
     request: Mapping[str, Any],
     *,
+    wishes: Sequence[Mapping[str, Any]],
     seeds: tuple[int, ...],
     fingerprints: Mapping[str, str],
     sources: Mapping[str, str],
@@ -25,13 +26,14 @@ def request_digest(
 ) -> str:
     """16 lower-case base-32 characters of SHA-256 over canonical JSON of what shapes the sound.
 
-    request: the settled request as plain values; seeds: the resolved ones; fingerprints: of each
-    checkpoint folder by its part; sources: SHA-256 of each source file by its parameter; hardware:
-    what of the policy shapes the sound.
+    request: the settled request as plain values; wishes: what is given for each item; seeds: the
+    resolved ones; fingerprints: of each checkpoint folder by its part; sources: SHA-256 of each
+    source file by its parameter; hardware: what of the policy shapes the sound.
     """
     shaped = {key: value for key, value in request.items() if key not in _SILENT}
     content = {
         "request": shaped,
+        "wishes": [dict(wish) for wish in wishes],
         "seeds": seeds,
         "checkpoints": dict(fingerprints),
         "sources": dict(sources),

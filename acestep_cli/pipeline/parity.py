@@ -32,6 +32,8 @@ class Parity:
     shared_plan: one plan serves the whole batch.
     prompts_as_typed: key, tempo, meter and special tokens go into prompts as typed, and long
         captions push the metadata out of the token limit.
+    metas_decide_thinking: the planner's first phase runs exactly when tempo, key, meter or length is
+        open, whatever the caption and the language need.
     upstream_grammar: parsed values keep YAML quotes, the traps of the field order stay, and a
         detected language never arrives.
     """
@@ -52,4 +54,5 @@ class Parity:
     padded_batch: bool = False
     shared_plan: bool = False
     prompts_as_typed: bool = False
+    metas_decide_thinking: bool = False
     upstream_grammar: bool = False

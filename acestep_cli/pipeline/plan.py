@@ -122,3 +122,15 @@ def plan_of(wish: Wish) -> Plan:
         genres=wish.genres,
         audio_codes=wish.audio_codes,
     )
+
+
+def lyric_warnings(plan: Plan) -> list[tuple[str, str]]:
+    """(code, sentence) pairs on what the model will sing, skip or rush though nobody meant it."""
+    found = words.check_lyrics(plan.lyrics, plan.duration, plan.language)
+    return [
+        (
+            finding.code,
+            f"lyrics, line {finding.line}: {finding.message}" if finding.line else finding.message,
+        )
+        for finding in found
+    ]

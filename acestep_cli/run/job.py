@@ -17,6 +17,7 @@ from acestep_cli.errors import (
     UsageError,
 )
 from acestep_cli.events import Event, Observer, Warned
+from acestep_cli.hardware.memory import is_shortage
 from acestep_cli.jobs import JobRecord
 from acestep_cli.run.make import CancelPoll, Made, make
 from acestep_cli.run.prepare import prepare
@@ -44,6 +45,8 @@ class Ears:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Warned):
+            if event in self.warnings:
+                return  # several stages and songs may meet the same text
             if self.strict:
                 raise UsageError(event.message, "leave out --strict to go on with a warning")
             self.warnings.append(event)
@@ -78,7 +81,7 @@ def run_job(spec: RunSpec, observers: Sequence[Observer], cancelled: CancelPoll)
         for event in job.early:
             ears(event)
         make(job, record, made, ears, cancelled)
-        error = _verdict(made)
+        error = _verdict(made, len(made.plans) if spec.plan_only else len(made.paths))
     except AceStepError as failure:
         error = failure
     except KeyboardInterrupt:
@@ -99,11 +102,11 @@ def run_job(spec: RunSpec, observers: Sequence[Observer], cancelled: CancelPoll)
     )
 
 
-def _verdict(made: Made) -> AceStepError | None:
-    """The error of a job whose items all had their turn."""
+def _verdict(made: Made, done: int) -> AceStepError | None:
+    """The error of a job whose items all had their turn, `done` of them with success."""
     if not made.failures:
         return None
-    if not made.paths:
+    if not done:
         return made.failures[0]
     first = made.failures[0]
     return PartialFailure(
@@ -113,10 +116,7 @@ def _verdict(made: Made) -> AceStepError | None:
 
 
 def _memory_error(crash: Exception) -> OutOfMemory | None:
-    """torch tells a lack of memory by its own class or, on the CPU, by a RuntimeError's words."""
-    words = str(crash).lower()
-    short = "out of memory" in words or "can't allocate memory" in words
-    if not (isinstance(crash, MemoryError) or (isinstance(crash, RuntimeError) and short)):
+    if not is_shortage(crash):
         return None
     return OutOfMemory(
         "there is not enough memory for this song",

@@ -19,6 +19,7 @@ from acestep_cli.run.targets import SAMPLE_RATE, audio_path
 
 if TYPE_CHECKING:
     from acestep_cli.audio.level import Samples
+    from acestep_cli.pipeline.plan import Plan
     from acestep_cli.pipeline.song import Song, SongJob
 
 CancelPoll = Callable[[], ExitCode | None]
@@ -30,6 +31,7 @@ class Made:
     """What a job has made so far, item by item, and what failed."""
 
     items: list[dict[str, Any]]
+    plans: dict[int, Plan] = field(default_factory=dict)
     paths: list[Path] = field(default_factory=list)
     failures: list[AceStepError] = field(default_factory=list)
 
@@ -37,11 +39,17 @@ class Made:
 def make(
     job: Job, record: JobRecord, made: Made, observer: Observer, cancelled: CancelPoll
 ) -> None:
-    """Render every item of `job` and write it; `made` grows as files get their final names."""
+    """Plan, render and write every item of `job`; `made` grows as plans are done and files get
+    their final names."""
     with stage(observer, "load"):
         songs_of = importlib.import_module("acestep_cli.pipeline.song").make_songs
         networks = _networks(job)
-    for song in songs_of(_song_job(job), networks, observer, cancelled):
+    importlib.import_module("acestep_cli.run.planned").plan_items(
+        job, record, made, observer, cancelled
+    )
+    if job.spec.plan_only or not made.plans:
+        return
+    for song in songs_of(_song_job(job, made), networks, observer, cancelled):
         try:
             _finish(job, song, record, made, observer)
         except UnusableResult as failure:
@@ -66,15 +74,14 @@ def _kept_timbre(job: Job) -> Path:
     return cache / "timbre" / f"{job.fingerprints[job.model][:32]}-{way}.safetensors"
 
 
-def _song_job(job: Job) -> SongJob:
+def _song_job(job: Job, made: Made) -> SongJob:
     from acestep_cli.pipeline.prepare import sampling_of, schedule_of
     from acestep_cli.pipeline.song import Item, SongJob
 
     request, turbo = job.request, job.checkpoints.dit.is_turbo
     return SongJob(
         items=tuple(
-            Item(index, seed, plan)
-            for index, (seed, plan) in enumerate(zip(job.seeds, job.plans, strict=True))
+            Item(index, job.seeds[index], plan) for index, plan in sorted(made.plans.items())
         ),
         schedule=schedule_of(request, turbo=turbo),
         sampling=sampling_of(request, turbo=turbo),
@@ -106,7 +113,7 @@ def _finish(job: Job, song: Song, record: JobRecord, made: Made, observer: Obser
             samples,
             SAMPLE_RATE,
             job.encoding,
-            _tags(job, song.index),
+            _tags(job, made.plans[song.index], song.index),
             overwrite=job.spec.force,
         )
         if job.request.save_latents:
@@ -143,8 +150,7 @@ def _level(job: Job, samples: Samples, observer: Observer) -> Samples:
     return level.fade(samples, SAMPLE_RATE, request.fade_in_duration, request.fade_out_duration)
 
 
-def _tags(job: Job, index: int) -> Tags:
-    plan = job.plans[index]
+def _tags(job: Job, plan: Plan, index: int) -> Tags:
     return Tags(
         title=_title(plan.caption),
         artist="ACE-Step 1.5",

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from acestep_cli.audio.formats import Encoding
-from acestep_cli.errors import UsageError
+from acestep_cli.errors import CheckpointMissing, UsageError
 from acestep_cli.events import Event, Noted, Warned
-from acestep_cli.hardware.policy import choose_policy
+from acestep_cli.hardware.planner import Hardware, choose_hardware, context_positions
 from acestep_cli.jobs.digest import request_digest
-from acestep_cli.pipeline.plan import plan_of, wish_of
+from acestep_cli.pipeline.plan import Wish, wish_of
+from acestep_cli.pipeline.planning import Planning, planning_of
 from acestep_cli.pipeline.settle import draw_seeds, settle
 from acestep_cli.request import SongRequest
 from acestep_cli.run.spec import Job, RunSpec, used_folders
 from acestep_cli.run.targets import check_targets
+from acestep_cli.weights.catalog import DEFAULT_PLANNER, fetch_command
 from acestep_cli.weights.fingerprint import fingerprint
+from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.index import read_index
 from acestep_cli.weights.load import prefetch
 from acestep_cli.weights.locate import CheckpointSet, find_set
-from acestep_cli.weights.places import search_places
+from acestep_cli.weights.places import Place, search_places
+from acestep_cli.weights.planners import find_planners, planner_size
+
+# For the room on the disk, where the planner decides: longer than most songs.
+_LIKELY_SECONDS = 240.0
 
 
 def prepare(spec: RunSpec) -> Job:
@@ -29,21 +37,18 @@ def prepare(spec: RunSpec) -> Job:
     checkpoints = find_set(request.model, request.task_type, places)
     request, warnings = settle(request, checkpoints.dit.family or "base", checkpoints.dit.name)
     encoding = encoding_of(request)
-    plans = tuple(plan_of(wish_of(request, index)) for index in range(request.batch_size))
+    crew = _assemble(spec, request, checkpoints, places)
     folder = Path(request.save_dir or settings.output_dir)
     check_targets(
         folder,
         spec.output_file,
         force=spec.force,
         encoding=encoding,
-        durations=tuple(plan.duration for plan in plans),
+        durations=tuple(wish.duration or _LIKELY_SECONDS for wish in crew.wishes),
     )
-    folders = used_folders(checkpoints)
-    indexes = [read_index(part.path) for part in folders]
+    folders = used_folders(checkpoints, crew.planner)
     # The kernel reads the weights while torch is being imported.
-    prefetch(indexes)
-    sizes = {part.kind: index.values() for part, index in zip(folders, indexes, strict=True)}
-    policy, adjusted = choose_policy(settings, sizes)
+    prefetch(read_index(part.path) for part in folders)
     early: list[Event] = [
         Warned(code, message) for code, message in (*spec.resolved.warnings, *warnings)
     ]
@@ -57,18 +62,21 @@ def prepare(spec: RunSpec) -> Job:
         request=request,
         encoding=encoding,
         checkpoints=checkpoints,
-        policy=policy,
-        plans=plans,
+        policy=crew.hardware.policy,
+        wishes=crew.wishes,
+        planning=crew.planning,
+        planner=crew.planner,
         seeds=seeds,
         digest=request_digest(
             request.to_dict(),
+            wishes=[wish.as_dict() for wish in crew.wishes],
             seeds=seeds,
             fingerprints=fingerprints,
             sources={},
-            hardware=policy.shaping(),
+            hardware=crew.hardware.policy.shaping(),
         ),
         fingerprints=fingerprints,
-        early=(*_remarks(request, checkpoints), *early, *adjusted),
+        early=(*_remarks(checkpoints), *crew.remarks, *early, *crew.hardware.adjusted),
     )
 
 
@@ -83,10 +91,66 @@ def encoding_of(request: SongRequest) -> Encoding:
     )
 
 
-def _remarks(request: SongRequest, checkpoints: CheckpointSet) -> list[Event]:
-    remarks: list[Event] = []
-    if not request.no_lm:
-        remarks.append(Noted("no planner is used: the words go to the renderer as they are"))
-    if checkpoints.is_demo:
-        remarks.append(Noted("no checkpoint is installed: the demonstration one is used"))
-    return remarks
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """Who does what: hardware, the planner and its tasks, and what is given for each item."""
+
+    hardware: Hardware
+    planner: Folder | None
+    planning: Planning
+    wishes: tuple[Wish, ...]
+    remarks: tuple[Event, ...] = ()
+
+
+def _assemble(
+    spec: RunSpec, request: SongRequest, checkpoints: CheckpointSet, places: tuple[Place, ...]
+) -> _Crew:
+    """Choose the planner, if there is anything for one to do, and the hardware policy with it."""
+    settings = spec.resolved.settings
+    wishes = spec.wishes or tuple(wish_of(request, index) for index in range(request.batch_size))
+    planning = planning_of(request)
+    wanted = [wish for wish in wishes if planning.wants(wish)]
+    required = spec.resolved.planner_wish == "required"
+    candidates: tuple[Folder, ...] = ()
+    if wanted:
+        candidates = find_planners(
+            request.lm_model_path, places, beside=checkpoints, required=required
+        )
+    hardware = choose_hardware(
+        settings,
+        {part.kind: read_index(part.path).values() for part in used_folders(checkpoints, None)},
+        [planner_size(folder) for folder in candidates],
+        positions=max((_positions(wish) for wish in wanted), default=0),
+        required=required,
+    )
+    if hardware.planner is not None:
+        return _Crew(hardware, candidates[hardware.planner], planning, wishes)
+    if wanted and spec.without_planner is not None:
+        wishes = spec.without_planner()
+    for wish in wishes:
+        _check_renderable(wish, hardware.reason)
+    remarks: tuple[Event, ...] = ()
+    if wanted:
+        sentence = f"{hardware.reason}: the song is made without it"
+        remarks = (Noted(f"{sentence} (to fetch one: {fetch_command(DEFAULT_PLANNER)})"),)
+    return _Crew(hardware, None, planning_of(request.replace(no_lm=True)), wishes, remarks)
+
+
+def _positions(wish: Wish) -> int:
+    words = f"{wish.caption}{wish.lyrics}{wish.query or ''}"
+    return context_positions(len(words.encode("utf-8", "replace")), wish.duration)
+
+
+def _check_renderable(wish: Wish, reason: str) -> None:
+    """A song that is still to be invented cannot be made without a planner."""
+    if wish.query is not None:
+        raise CheckpointMissing(
+            f"only a planner can make a song of a description, and {reason or 'there is none'}",
+            f"fetch one: {fetch_command(DEFAULT_PLANNER)}; or give a caption instead",
+        )
+
+
+def _remarks(checkpoints: CheckpointSet) -> tuple[Event, ...]:
+    if not checkpoints.is_demo:
+        return ()
+    return (Noted("no checkpoint is installed: the demonstration one is used"),)

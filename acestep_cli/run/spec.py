@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,33 +11,45 @@ from acestep_cli.audio.formats import Encoding
 from acestep_cli.config import Resolved
 from acestep_cli.events import Event
 from acestep_cli.hardware.policy import Policy
-from acestep_cli.pipeline.plan import Plan
+from acestep_cli.pipeline.plan import Wish, plan_of
+from acestep_cli.pipeline.planning import Planning
 from acestep_cli.request import SongRequest
+from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.locate import CheckpointSet
 
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
     """What a command wants done: the resolved request and settings, its own words, where the audio
-    goes (None: beside the record), whether to overwrite it, whether a warning is an error."""
+    goes (None: beside the record), whether to overwrite it, whether a warning is an error.
+
+    wishes: what is given for each item (none: what the request gives); without_planner: the same
+    for the case that there is no planner; plan_only: stop when all items are planned.
+    """
 
     resolved: Resolved
     command: tuple[str, ...]
+    wishes: tuple[Wish, ...] = ()
+    without_planner: Callable[[], tuple[Wish, ...]] | None = None
     output_file: Path | None = None
     force: bool = False
     strict: bool = False
+    plan_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A settled job. `early` holds the events of preparing it, told once the record listens."""
+    """A settled job. `early` holds the events of preparing it, told once the record listens;
+    `planner` is None where none is used: then `planning` has no tasks."""
 
     spec: RunSpec
     request: SongRequest
     encoding: Encoding
     checkpoints: CheckpointSet
     policy: Policy
-    plans: tuple[Plan, ...]
+    wishes: tuple[Wish, ...]
+    planning: Planning
+    planner: Folder | None
     seeds: tuple[int, ...]
     digest: str
     fingerprints: Mapping[str, str]
@@ -59,14 +71,21 @@ class Job:
             {
                 "index": index,
                 "seed": seed,
-                "metas": plan.metas,
+                "metas": self._known_metas(wish),
                 "lm_metadata": None,
                 "audio_codes": None,
                 "path": None,
                 "level": None,
             }
-            for index, (seed, plan) in enumerate(zip(self.seeds, self.plans, strict=True))
+            for index, (seed, wish) in enumerate(zip(self.seeds, self.wishes, strict=True))
         ]
+
+    def _known_metas(self, wish: Wish) -> dict[str, object]:
+        """What is known of an item before it is planned."""
+        metas = plan_of(wish).metas
+        if self.planner is None:
+            return metas
+        return {name: value if getattr(wish, name) else None for name, value in metas.items()}
 
     def recorded_checkpoints(self) -> list[dict[str, Any]]:
         """The record's checkpoints."""
@@ -77,10 +96,11 @@ class Job:
                 "fingerprint": self.fingerprints[folder.name],
                 "revision": folder.revision,
             }
-            for folder in used_folders(self.checkpoints)
+            for folder in used_folders(self.checkpoints, self.planner)
         ]
 
 
-def used_folders(checkpoints: CheckpointSet) -> tuple[Any, ...]:
-    """The folders that rendering reads, in the order in which it needs them."""
-    return (checkpoints.text_encoder, checkpoints.dit, checkpoints.vae)
+def used_folders(checkpoints: CheckpointSet, planner: Folder | None) -> tuple[Folder, ...]:
+    """The folders that a job reads, in the order in which it needs them."""
+    first = () if planner is None else (planner,)
+    return (*first, checkpoints.text_encoder, checkpoints.dit, checkpoints.vae)

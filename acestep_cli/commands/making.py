@@ -1,0 +1,195 @@
+"""What all commands that make songs share: their options, and one run from values to a result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from acestep_cli import __version__
+from acestep_cli.commands.options import field_options
+from acestep_cli.commands.texts import read_texts
+from acestep_cli.commands.verb import RUN, GroupedOption
+from acestep_cli.config import SETTINGS, Resolved, resolve
+from acestep_cli.errors import UsageError
+from acestep_cli.term.output import Output, Result
+
+if TYPE_CHECKING:
+    from acestep_cli.pipeline.plan import Wish
+    from acestep_cli.request import SongRequest
+
+# Texts long enough to come from a file.
+TEXTS = (
+    "caption",
+    "lyrics",
+    "description",
+    "instruction",
+    "global_caption",
+    "flow_edit_source_caption",
+    "flow_edit_source_lyrics",
+    "lm_negative_prompt",
+    "audio_codes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunChoices:
+    """The options of a run that are no parameters of a song, as typed."""
+
+    output_file: str | None = None
+    config_file: str | None = None
+    preset: str | None = None
+    force: bool | None = None
+    strict: bool | None = None
+    plan_only: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Songs:
+    """What is to be made: a resolved request, a wish for each item (none: the request's own), and
+    those for the case that there is no planner."""
+
+    resolved: Resolved
+    wishes: tuple[Wish, ...] = ()
+    without_planner: Callable[[], tuple[Wish, ...]] | None = None
+
+
+def typed(values: dict[str, Any], choices: RunChoices) -> dict[str, Any]:
+    """The values that were given, texts read from where they lie, the format from FILE's ending."""
+    flags = read_texts({name: value for name, value in values.items() if value is not None}, TEXTS)
+    target = _target(choices.output_file)
+    if target is not None and target.suffix and not _is_format_typed(flags):
+        flags["audio_format"] = target.suffix[1:]
+    return flags
+
+
+def resolved_with(
+    flags: dict[str, Any], choices: RunChoices, plan: dict[str, Any] | None = None
+) -> Resolved:
+    """All layers of settings below `flags`."""
+    return resolve(
+        flags,
+        config_file=choices.config_file,
+        environ=os.environ,
+        preset=choices.preset,
+        plan=plan,
+    )
+
+
+def make_songs(output: Output, songs: Songs, choices: RunChoices) -> Result:
+    """Run `songs` as one job and show what came of it."""
+    resolved = songs.resolved
+    # The person reads this line while torch is being imported.
+    output.say(opening(resolved.request, output.verbs))
+    from acestep_cli.run import RunSpec, run_job
+
+    spec = RunSpec(
+        resolved=resolved,
+        command=("acestep", *output.arguments),
+        wishes=songs.wishes,
+        without_planner=songs.without_planner,
+        output_file=_target(choices.output_file),
+        force=bool(choices.force),
+        strict=bool(choices.strict),
+        plan_only=bool(choices.plan_only),
+    )
+    with output.voice(items=resolved.request.batch_size) as observer, output.stop.polled():
+        outcome = run_job(spec, (observer,), output.stop.cancelled)
+    shown = tuple(str(path) for path in outcome.paths)
+    if choices.plan_only and outcome.error is None:
+        shown = (plan_text(outcome.record),)
+    return Result(
+        data=outcome.record,
+        lines=shown,
+        warnings=outcome.warnings,
+        error=outcome.error,
+        exit_code=outcome.exit_code,
+    )
+
+
+def plan_text(record: dict[str, Any]) -> str:
+    """The plan in `record` as JSON that `--plan` takes back."""
+    import json
+
+    kept = ("seed", "metas", "audio_codes")
+    items = [{name: item[name] for name in kept} for item in record["items"]]
+    return json.dumps({"items": items}, ensure_ascii=False, indent=2)
+
+
+def opening(request: SongRequest, verbs: Sequence[str] = ("generate",)) -> str:
+    """The first line of a run: program, seeds and length as far as they are known."""
+    seeds = [seed for seed in request.seed if seed >= 0]
+    parts = [f"acestep {__version__}", " ".join(verbs)]
+    parts.append(f"seed {', '.join(map(str, seeds))}" if seeds else "random seed")
+    if request.batch_size > 1:
+        parts.append(f"{request.batch_size} songs")
+    if request.duration is not None:
+        parts.append(f"{request.duration:g} s")
+    return " · ".join(parts)
+
+
+def run_options() -> list[click.Parameter]:
+    """The options of `RunChoices` and the settings of a run."""
+    file = click.Path(readable=False)
+    return [
+        GroupedOption(
+            ["output_file", "-o", "--output"], RUN, type=file, metavar="FILE",
+            help="write the audio here; its ending sets the format",
+        ),
+        GroupedOption(["--force"], RUN, is_flag=True, help="overwrite FILE"),
+        GroupedOption(
+            ["--plan-only"], RUN, is_flag=True, help="stop after planning and print the plan"
+        ),
+        *settings_options(),
+        GroupedOption(["--strict"], RUN, is_flag=True, help="take warnings as errors"),
+        # Other programs give two switches this one name; the value tells which is meant.
+        GroupedOption(["--format"], RUN, hidden=True),
+    ]  # fmt: skip
+
+
+def settings_options() -> list[click.Parameter]:
+    """Where and how a run computes, and which settings apply."""
+    # The output folder is among the parameters of a song.
+    settings = [row for row in SETTINGS if row.group == RUN and row.name != "output_dir"]
+    return [
+        *field_options(settings),
+        GroupedOption(
+            ["config_file", "--config"], RUN, type=click.Path(readable=False), metavar="FILE",
+            help="settings file above the others",
+        ),
+        GroupedOption(["--preset"], RUN, metavar="NAME", help="preset of a settings file"),
+    ]  # fmt: skip
+
+
+def verb_callback(make: Callable[..., Result], *own: str) -> Callable[..., Result]:
+    """A callback that hands `make` the run's choices, its `own` arguments and the song's values."""
+    names = tuple(RunChoices.__dataclass_fields__)
+
+    def callback(output: Output, **values: Any) -> Result:
+        choices = RunChoices(**{name: values.pop(name, None) for name in names})
+        return make(output, choices, *(values.pop(name) for name in own), values)
+
+    return callback
+
+
+def with_request(resolved: Resolved, **changes: Any) -> Resolved:
+    """`resolved` with typed changes of its request."""
+    return replace(resolved, request=resolved.request.replace(**changes))
+
+
+def _target(output_file: str | None) -> Path | None:
+    if output_file is None:
+        return None
+    if output_file in ("", "-"):
+        raise UsageError(
+            f"-o {output_file!r} names no file; audio is not written to stdout", "give -o FILE"
+        )
+    return Path(output_file)
+
+
+def _is_format_typed(flags: dict[str, Any]) -> bool:
+    return "audio_format" in flags or isinstance(flags.get("format"), str)

@@ -1,0 +1,332 @@
+"""The planner: from what is given for a song to everything that is decided before sound is made.
+
+The order is that of the original (planner facts 5): a song may be invented from a description, or
+its words be rewritten; the first phase writes the metadata that is open, refines the caption and
+detects the language; the second composes the audio codes. Each writes only into what is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from acestep_cli.errors import UnusableResult
+from acestep_cli.events import Observer, Warned
+from acestep_cli.hardware.memory import is_shortage
+from acestep_cli.pipeline.generation import Generated
+from acestep_cli.pipeline.grammar import Grammar, Run
+from acestep_cli.pipeline.grammar_free import FreeRun
+from acestep_cli.pipeline.metadata import (
+    Entry,
+    Metadata,
+    code_budget,
+    cot_text,
+    forced_fields,
+    parse_output,
+    read_metadata,
+    scalar_text,
+)
+from acestep_cli.pipeline.metadata_hints import hints
+from acestep_cli.pipeline.noise import derive_seed
+from acestep_cli.pipeline.parity import Parity
+from acestep_cli.pipeline.plan import CODES_PER_SECOND, INSTRUMENTAL, Wish, plan_of
+from acestep_cli.pipeline.planner_prompts import (
+    codes_prompt,
+    cot_prompt,
+    format_prompt,
+    inspiration_prompt,
+    plain_texts,
+    unconditional_prompt,
+    understand_prompt,
+)
+from acestep_cli.pipeline.planning import Planning, lacks_metas
+from acestep_cli.pipeline.tokens import Draws, TokenOptions
+from acestep_cli.pipeline.writer import Task, Writer
+from acestep_cli.request import format_codes
+from acestep_cli.request.codes import MAX_CODE
+from acestep_cli.weights.tokenizer import Tokenizer
+
+# A second try draws from another stream of the same seed.
+_STREAMS = ("planner", "planner, second try")
+_TEXT_TOKENS = 3500
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What came of a wish: its gaps filled, and what metadata the model wrote, None for none."""
+
+    wish: Wish
+    metadata: dict[str, Any] | None = None
+
+
+class Planner:
+    """Plans songs with what `writer` writes.
+
+    Special tokens in what a person typed are read as plain words, with a warning to `observer`.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        tokenizer: Tokenizer,
+        planning: Planning,
+        observer: Observer,
+        *,
+        grammar: Grammar | None = None,
+        parity: Parity | None = None,
+    ) -> None:
+        self.writer, self.tokenizer, self.planning = writer, tokenizer, planning
+        self.observer, self.parity = observer, parity or Parity()
+        self.grammar = grammar or Grammar(tokenizer, upstream=self.parity.upstream_grammar)
+        self.options = TokenOptions(
+            planning.temperature,
+            planning.top_k,
+            planning.top_p,
+            planning.repetition_penalty,
+            planning.guidance,
+        )
+        self._first_code = tokenizer.require("<|audio_code_0|>")
+
+    def plan(self, wish: Wish, seed: int, item: int | None = None) -> Thought:
+        """Fill the gaps of `wish` as far as the planner's tasks go. UnusableResult when it fails
+        twice."""
+        return self._tried(seed, item, lambda pen: self._plan(pen, wish))
+
+    def rewrite(self, wish: Wish, seed: int) -> Thought:
+        """Better caption and lyrics, and the metadata that goes with them."""
+        return self._tried(seed, None, lambda pen: self._rewrite(pen, wish))
+
+    def understand(self, codes: tuple[int, ...], seed: int) -> Thought:
+        """Caption, lyrics and metadata of 5 Hz audio codes (at least one)."""
+
+        def described(pen: _Pen) -> Thought:
+            written = pen.text(understand_prompt(format_codes(codes)), {})
+            length = len(codes) / CODES_PER_SECOND
+            return _thought(Wish(duration=length), written)
+
+        return self._tried(seed, None, described)
+
+    def _tried(self, seed: int, item: int | None, ask: Callable[[_Pen], Answer]) -> Answer:
+        failure: Exception | None = None
+        for stream in _STREAMS:
+            try:
+                return ask(_Pen(self, Draws(derive_seed(seed, stream)), item))
+            except _Unfinished as reason:
+                failure = reason
+            except (MemoryError, RuntimeError) as crash:
+                if not is_shortage(crash):
+                    raise
+                failure = _Unfinished("ran out of memory")
+        raise UnusableResult(
+            f"the planner {failure}, twice",
+            "try another --seed, a lower --lm-temperature or another --lm; --no-lm does without it",
+        ) from failure
+
+    def _plan(self, pen: _Pen, wish: Wish) -> Thought:
+        tasks = self.planning
+        thought = Thought(wish)
+        if wish.query is not None:
+            thought = self._invent(pen, wish, wish.query)
+        elif tasks.writes_lyrics(wish):
+            thought = self._invent(pen, wish, wish.caption)
+        if tasks.rewrites(thought.wish):
+            thought = self._rewrite(pen, thought.wish)
+        reasoning = None
+        if self._thinks(thought.wish):
+            thought = self._think(pen, thought.wish)
+            reasoning = thought.metadata
+        if tasks.composes(thought.wish):
+            thought = self._compose(pen, wish, thought, reasoning)
+        return thought
+
+    def _thinks(self, wish: Wish) -> bool:
+        if self.parity.metas_decide_thinking:
+            return self.planning.metas and lacks_metas(wish)
+        return self.planning.thinks(wish)
+
+    def _invent(self, pen: _Pen, wish: Wish, query: str) -> Thought:
+        """A song from a description."""
+        language, instrumental = hints(query)
+        instrumental = wish.instrumental or (instrumental and not wish.lyrics)
+        asked = wish.filled(language=None if instrumental else language)
+        (plain,) = pen.plain(query)
+        prompt = inspiration_prompt(plain, instrumental=instrumental)
+        written = pen.text(prompt, self._forced("draft", "expand", asked))
+        lyrics = written.lyrics or (INSTRUMENTAL if instrumental else None)
+        thought = _thought(asked, replace(written, lyrics=lyrics))
+        return replace(thought, wish=replace(thought.wish, query=None, final_caption=True))
+
+    def _rewrite(self, pen: _Pen, wish: Wish) -> Thought:
+        """Better words: they take the place of those typed."""
+        caption, lyrics = pen.plain(wish.caption, wish.lyrics)
+        forced = self._forced("rewrite", "rewrite", wish)
+        written = pen.text(format_prompt(caption, lyrics), forced)
+        better = replace(
+            wish, caption=written.caption or wish.caption, lyrics=written.lyrics or wish.lyrics
+        )
+        thought = _thought(better, written)
+        return replace(thought, wish=replace(thought.wish, final_caption=True))
+
+    def _think(self, pen: _Pen, wish: Wish) -> Thought:
+        """The first phase."""
+        caption, lyrics = pen.plain(wish.caption, wish.lyrics)
+        refines = self.planning.caption and not wish.final_caption
+        forced = self._forced("generate", "generate", wish)
+        if not self.planning.language:
+            forced.pop("language", None)
+        written = pen.reasoning(
+            cot_prompt(caption, lyrics),
+            forced,
+            skip_caption=not refines,
+            skip_language=not self.planning.language,
+        )
+        thought = _thought(wish, replace(written, lyrics=None))
+        if not (refines and written.caption):
+            return thought
+        return replace(thought, wish=replace(thought.wish, caption=written.caption))
+
+    def _compose(
+        self, pen: _Pen, asked: Wish, thought: Thought, reasoning: Mapping[str, Any] | None
+    ) -> Thought:
+        """The second phase: codes behind the caption that was asked for and what was reasoned;
+        without a first phase that is the metadata as given."""
+        known = thought.wish.filled(duration=plan_of(thought.wish).duration)
+        words = known if known.final_caption else replace(known, caption=asked.caption)
+        caption, lyrics = pen.plain(words.caption, words.lyrics)
+        reasoned = self._reasoning_text(pen, reasoning or _given(known))
+        prompts = [codes_prompt(caption, lyrics, reasoned)]
+        if self.planning.guidance > 1:
+            prompts.append(unconditional_prompt(pen.plain(self.planning.negative)[0]))
+        codes = pen.codes(tuple(prompts), known.duration)
+        return replace(thought, wish=replace(known, audio_codes=codes))
+
+    def _reasoning_text(self, pen: _Pen, fields: Mapping[str, Any]) -> str:
+        plain = {
+            name: pen.plain(value)[0] if isinstance(value, str) else value
+            for name, value in fields.items()
+        }
+        return cot_text(plain)
+
+    def _forced(self, entry: Entry, original: Entry, wish: Wish) -> dict[str, Any]:
+        """What `wish` gives, as the grammar takes it; `original` is the entry of the original."""
+        known = Metadata(
+            bpm=wish.bpm,
+            caption=wish.caption or None,
+            duration=wish.duration,
+            keyscale=wish.keyscale,
+            language=wish.language,
+            timesignature=wish.timesignature,
+        )
+        upstream = self.parity.upstream_grammar
+        forced: dict[str, Any] = forced_fields(
+            original if upstream else entry, known, upstream=upstream
+        )
+        if "caption" in forced:
+            (caption,), _ = plain_texts(self.tokenizer, self.parity, str(forced["caption"]))
+            forced["caption"] = scalar_text("caption", caption)
+        return forced
+
+
+class _Unfinished(Exception):
+    """The model's answer is no use: what it did, to be said behind "the planner"."""
+
+
+class _Pen:
+    """Writes one try at one item: its draws, and what is done with the model's answers."""
+
+    def __init__(self, planner: Planner, draws: Draws, item: int | None) -> None:
+        self.planner, self.draws, self.item = planner, draws, item
+
+    def plain(self, *texts: str) -> tuple[str, ...]:
+        """`texts` without special tokens, which are told of."""
+        plain, found = plain_texts(self.planner.tokenizer, self.planner.parity, *texts)
+        if found:
+            self.planner.observer(
+                Warned("special_tokens", f"{found[0]} in the text is read as plain words")
+            )
+        return plain
+
+    def reasoning(
+        self, prompt: str, forced: Mapping[str, Any], *, skip_caption: bool, skip_language: bool
+    ) -> Metadata:
+        """The metadata of the first phase."""
+        run = self.planner.grammar.cot(
+            forced, skip_caption=skip_caption, skip_language=skip_language
+        )
+        return self._metadata(self._write((prompt,), run, _TEXT_TOKENS))
+
+    def text(self, prompt: str, forced: Mapping[str, Any]) -> Metadata:
+        """Metadata and lyrics."""
+        run = self.planner.grammar.understand(forced)
+        return self._metadata(self._write((prompt,), run, _TEXT_TOKENS))
+
+    def codes(self, prompts: tuple[str, ...], seconds: float | None) -> tuple[int, ...]:
+        """Audio codes of `seconds`."""
+        budget = code_budget(seconds)
+        total = int(seconds * CODES_PER_SECOND) if seconds is not None else None
+        run = self.planner.grammar.codes(seconds)
+        written = self._write(prompts, run, budget, unit="codes", total=total)
+        first = self.planner._first_code
+        codes = tuple(token - first for token in written.tokens if 0 <= token - first <= MAX_CODE)
+        if not codes:
+            raise _Unfinished("wrote no audio code")
+        return codes
+
+    def _write(
+        self,
+        prompts: tuple[str, ...],
+        run: Run,
+        limit: int,
+        *,
+        unit: str = "tokens",
+        total: int | None = None,
+    ) -> Generated:
+        planner = self.planner
+        if not planner.planning.constrained:
+            run = FreeRun(self.planner.grammar, codes=unit == "codes")
+        task = Task(prompts, run, planner.options, limit, unit, total, self.item)
+        written = planner.writer.write(task, self.draws)
+        if not written.ended and unit == "tokens":
+            raise _Unfinished(f"came to no end within {limit} tokens")
+        return written
+
+    def _metadata(self, written: Generated) -> Metadata:
+        upstream = self.planner.parity.upstream_grammar
+        output = parse_output(self.planner.tokenizer.decode(written.tokens), upstream=upstream)
+        fields = {**output.fields, "lyrics": output.lyrics}
+        read = read_metadata(fields, upstream=upstream).metadata
+        if not read.cot_fields:
+            raise _Unfinished("wrote nothing that can be read")
+        return read
+
+
+def _thought(wish: Wish, written: Metadata) -> Thought:
+    """`wish` with its gaps filled from what was written."""
+    duration = None if written.duration is None else float(written.duration)
+    filled = wish.filled(
+        caption=written.caption or "",
+        lyrics=written.lyrics or "",
+        language=written.language,
+        bpm=written.bpm,
+        keyscale=written.keyscale,
+        timesignature=written.timesignature,
+        duration=duration,
+        genres=written.genres,
+    )
+    metadata: dict[str, Any] = dict(written.cot_fields)
+    if written.genres:
+        metadata["genres"] = written.genres
+    return Thought(filled, metadata)
+
+
+def _given(wish: Wish) -> dict[str, Any]:
+    """The metadata of a wish that had no first phase, as the second phase reads it."""
+    return Metadata(
+        bpm=wish.bpm,
+        duration=wish.duration,
+        keyscale=wish.keyscale,
+        timesignature=wish.timesignature,
+    ).cot_fields

@@ -1,0 +1,128 @@
+"""What the planner does with words alone: better ones, and words for sound. No job, no record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acestep_cli.config import Resolved
+from acestep_cli.errors import CheckpointMissing
+from acestep_cli.events import Observer, stage
+from acestep_cli.hardware.planner import Hardware, choose_hardware, context_positions
+from acestep_cli.pipeline.plan import Wish, plan_of, wish_of
+from acestep_cli.pipeline.planning import Planning, planning_of
+from acestep_cli.pipeline.settle import draw_seeds
+from acestep_cli.request import format_codes
+from acestep_cli.run.make import CancelPoll
+from acestep_cli.run.planned import open_planner
+from acestep_cli.weights.folder import Folder
+from acestep_cli.weights.index import read_index
+from acestep_cli.weights.load import prefetch
+from acestep_cli.weights.locate import EarSet, find_ears
+from acestep_cli.weights.places import search_places
+from acestep_cli.weights.planners import find_planners, planner_size
+
+# What stands for one audio code in the planner's text.
+_BYTES_OF_A_CODE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A run of the planner on its own: the seed of its draws, who listens, who may stop it."""
+
+    resolved: Resolved
+    observer: Observer
+    cancelled: CancelPoll
+
+    @property
+    def seed(self) -> int:
+        """The seed that was given, or a drawn one."""
+        return draw_seeds(self.resolved.request.seed[:1], 1)[0]
+
+
+def improve(desk: Desk) -> dict[str, Any]:
+    """Better words for the caption and lyrics of the request: the song in words and numbers.
+
+    What else the request gives (tempo, language, ...) stays as it is.
+    """
+    wish, seed = wish_of(desk.resolved.request), desk.seed
+    words = len(f"{wish.caption}{wish.lyrics}".encode("utf-8", "replace"))
+    folder, hardware = _planner(desk, context_positions(words, 0))
+    planner = open_planner(folder, hardware.policy, _planning(desk), desk.observer, desk.cancelled)
+    return _song(planner.rewrite(wish, seed).wish, seed)
+
+
+def describe(desk: Desk, codes: Sequence[int]) -> dict[str, Any]:
+    """What a song with these audio codes (1 or more) is like, in words and numbers."""
+    seed = desk.seed
+    folder, hardware = _planner(desk, context_positions(_BYTES_OF_A_CODE * len(codes), 0))
+    planner = open_planner(folder, hardware.policy, _planning(desk), desk.observer, desk.cancelled)
+    thought = planner.understand(tuple(codes), seed)
+    return {**_song(thought.wish, seed), "audio_codes": format_codes(codes)}
+
+
+def listen(desk: Desk, source: Path | bytes) -> tuple[int, ...]:
+    """The audio codes, five a second, of an audio file or of its bytes."""
+    from acestep_cli.audio import load_for_model
+
+    settings, request = desk.resolved.settings, desk.resolved.request
+    places = search_places(settings.checkpoints, environ=os.environ, cwd=Path.cwd())
+    ears = find_ears(request.model, places)
+    indexes = [read_index(folder.path) for folder in ears.folders()]
+    prefetch(indexes)
+    sizes: dict[str, int] = {
+        part.kind: index.values() for part, index in zip(ears.folders(), indexes, strict=True)
+    }
+    hardware = choose_hardware(settings, sizes, (), positions=0)
+    for adjusted in hardware.adjusted:
+        desk.observer(adjusted)
+    return _heard(desk, ears, hardware, load_for_model(source))
+
+
+def _heard(desk: Desk, ears: EarSet, hardware: Hardware, samples: Any) -> tuple[int, ...]:
+    with stage(desk.observer, "load"):
+        from acestep_cli.hardware.threads import set_threads
+        from acestep_cli.pipeline.hints import codes_of_audio
+        from acestep_cli.pipeline.networks import Networks
+        from acestep_cli.pipeline.tasks import SAMPLE_RATE
+
+        set_threads(hardware.policy.threads)
+        networks = Networks(ears, hardware.policy)
+    seconds = samples.shape[-1] / SAMPLE_RATE
+    with stage(desk.observer, "listen", total=seconds, unit="s"):
+        return codes_of_audio(samples, networks, _progress(desk.observer, seconds), desk.cancelled)
+
+
+def _progress(observer: Observer, total: float) -> Any:
+    from acestep_cli.events import StageProgress
+
+    return lambda done: observer(StageProgress("listen", min(done, total), total))
+
+
+def _planner(desk: Desk, positions: int) -> tuple[Folder, Hardware]:
+    """The planner to use and the policy for it alone."""
+    settings, request = desk.resolved.settings, desk.resolved.request
+    places = search_places(settings.checkpoints, environ=os.environ, cwd=Path.cwd())
+    folders = find_planners(request.lm_model_path, places, required=True)
+    sizes = [planner_size(folder) for folder in folders]
+    hardware = choose_hardware(settings, {}, sizes, positions=positions, required=True)
+    if hardware.planner is None:
+        raise CheckpointMissing(f"no planner can be used: {hardware.reason}", "see `--lm`")
+    folder = folders[hardware.planner]
+    prefetch([read_index(folder.path)])
+    for adjusted in hardware.adjusted:
+        desk.observer(adjusted)
+    return folder, hardware
+
+
+def _planning(desk: Desk) -> Planning:
+    """How the planner draws; a switched-off planner is on where a command is about nothing else."""
+    return planning_of(desk.resolved.request.replace(no_lm=False))
+
+
+def _song(wish: Wish, seed: int) -> dict[str, Any]:
+    song = plan_of(wish).metas
+    return {**song, "duration": wish.duration, "seed": seed}
