@@ -7,7 +7,7 @@ from acestep_cli.request.problems import BadValue, shown
 UNKNOWN = "unknown"
 
 # Code: English name, then names in the language itself and codes that other systems use.
-_NAMES: dict[str, tuple[str, ...]] = {
+NAMES: dict[str, tuple[str, ...]] = {
     "ar": ("arabic", "العربية"),
     "az": ("azerbaijani", "azerbaijan", "azərbaycanca"),
     "bg": ("bulgarian", "български"),
@@ -61,8 +61,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     UNKNOWN: ("auto", "detect"),
 }
 
-LANGUAGES: tuple[str, ...] = tuple(_NAMES)
-_BY_NAME = {name: code for code, names in _NAMES.items() for name in (code, *names)}
+LANGUAGES: tuple[str, ...] = tuple(NAMES)
+_BY_NAME = {name: code for code, names in NAMES.items() for name in (code, *names)}
 
 
 def parse_language(text: str) -> str:
