@@ -20,14 +20,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
 from acestep_cli.pipeline.grammar_genres import GenreTree
 from acestep_cli.pipeline.grammar_parts import Choice, Codes, Forced, Genre, Line, Lyrics, Part
+from acestep_cli.pipeline.grammar_settings import Settings
 from acestep_cli.pipeline.grammar_tables import (
     CODES_PER_SECOND,
     FIELDS,
@@ -38,6 +38,7 @@ from acestep_cli.pipeline.grammar_tables import (
     value_state,
 )
 from acestep_cli.pipeline.grammar_text import TextSets
+from acestep_cli.pipeline.grammar_upstream import UpstreamRun, UpstreamTables
 from acestep_cli.weights.tokenizer import Tokenizer
 
 __all__ = ["CAPTION_TOKENS", "GENRES_TOKENS", "Allowed", "Grammar", "Run", "Settings"]
@@ -62,43 +63,6 @@ class Run(Protocol):
 
     def advance(self, token: int) -> None:
         """Take the chosen token. ValueError for one that the grammar cannot go on from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What one run writes.
-
-    phase: `cot` the metadata; `understand` the metadata, `</think>` and free lyrics until the end
-        of the turn; `codes` audio codes alone, behind a prompt that holds the metadata.
-    given: values by field, as text or number; absent where None or blank. They are written as they
-        are: a caption with line breaks must come as the YAML that continues it on indented lines
-        (ValueError otherwise, as for line breaks in other fields). A given field is written even
-        where it would be skipped. Special tokens that a value spells out are written as plain
-        text; better take them out beforehand, as a reader of the text cannot tell them apart.
-    stop_at_reasoning: `cot` ends with the end of the turn where `</think>` would stand; else
-        `</think>`, a blank line and codes follow.
-    target: seconds of audio codes, 5 a second, at least one code; without it the model ends them,
-        after at least one code and at most `max_duration` seconds.
-    thought: (upstream, `codes`) the prompt holds `</think>`, as it should.
-    """
-
-    phase: Literal["cot", "codes", "understand"] = "cot"
-    given: Mapping[str, object] = field(default_factory=dict)
-    stop_at_reasoning: bool = False
-    skip_genres: bool = False
-    skip_caption: bool = False
-    skip_language: bool = False
-    target: float | None = None
-    thought: bool = True
-
-    def skips(self, name: str) -> bool:
-        """Whether a field is flagged to be left out."""
-        flags = {
-            "genres": self.skip_genres,
-            "caption": self.skip_caption,
-            "language": self.skip_language,
-        }
-        return flags.get(name, False)
 
 
 class Grammar:
@@ -155,6 +119,8 @@ class Grammar:
 
     def run(self, settings: Settings) -> Run:
         """Begin a text. ValueError for settings that contradict themselves."""
+        if self.upstream:
+            return UpstreamRun(self._upstream_tables, settings)
         return _DefaultRun(self, settings)
 
     @cached_property
@@ -166,6 +132,10 @@ class Grammar:
     def genres(self) -> GenreTree:
         """The list of genres, empty without one."""
         return GenreTree(self.entries, self.sets)
+
+    @cached_property
+    def _upstream_tables(self) -> UpstreamTables:
+        return UpstreamTables(self.tables, self.entries)
 
 
 class _DefaultRun:
