@@ -31,34 +31,97 @@ from acestep_cli.pipeline.decoder import Tiling
 from acestep_cli.pipeline.hints import HintDecoder
 from acestep_cli.weights.index import TensorIndex, check_names, read_index
 from acestep_cli.weights.load import load_silence_latent, load_weights
-from acestep_cli.weights.locate import CheckpointSet
+from acestep_cli.weights.locate import CheckpointSet, EarSet
 from acestep_cli.weights.tokenizer import Tokenizer
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Networks:
-    """The networks of `checkpoints`, in the dtypes and on the device of `policy`.
+class Ears:
+    """The networks that turn sound into audio codes, in the dtypes and on the device of `policy`.
 
     Making one reads every header and compares all names, so that an unfit folder is known before
     any work is done.
     """
 
-    def __init__(
-        self, checkpoints: CheckpointSet, policy: Policy, kept_timbre: Path | None = None
-    ) -> None:
-        self.checkpoints, self.policy, self.kept_timbre = checkpoints, policy, kept_timbre
-        self.device = torch.device(policy.device.torch_name)
+    def __init__(self, checkpoints: EarSet | CheckpointSet, policy: Policy) -> None:
+        self.policy, self.device = policy, torch.device(policy.device.torch_name)
         self.dit_folder = checkpoints.dit.path
         self.config = _parse(self.dit_folder, AceStepConfig.from_json)
         self.vae_config = _parse(checkpoints.vae.path, VaeConfig.from_json)
-        self.text_config = _parse(checkpoints.text_encoder.path, Qwen3Config.from_json)
         self._dit_index = read_index(self.dit_folder)
-        self._text_index = read_index(checkpoints.text_encoder.path)
         self._vae_index = read_index(checkpoints.vae.path)
         with torch.device("meta"):
             whole = AceStepModel(self.config)
         check_names(self._dit_index, whole.state_dict())
+
+    @cached_property
+    def silence(self) -> Tensor:
+        """The silence latent [1, n, 64], float32, on the device."""
+        return load_silence_latent(self.dit_folder / "silence_latent.pt").to(self.device)
+
+    def audio_tokenizer(self) -> AudioTokenizer:
+        """Latents to audio codes."""
+        with torch.device("meta"):
+            module = AudioTokenizer(self.config)
+        self._load(module, self._dit_index, prefix="tokenizer.")
+        return module
+
+    def encoder(self) -> Vae | FastEncoder:
+        """The autoencoder's encoder, in the form that the policy names."""
+        vae = self._half_of_vae("encoder")
+        if self.policy.kernels.get("vae") == "rows":
+            return FastEncoder(vae, self.vae_dtype)
+        return vae.fold(self.vae_dtype)
+
+    @property
+    def tiling(self) -> Tiling:
+        """How long the pieces are in which the autoencoder takes songs."""
+        return Tiling(self.policy.tile_frames, self.policy.tile_overlap)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The run's dtype for all transformers."""
+        return getattr(torch, self.policy.dtype)
+
+    @property
+    def vae_dtype(self) -> torch.dtype:
+        """The VAE's dtype."""
+        return getattr(torch, self.policy.vae_dtype)
+
+    def _half_of_vae(self, half: Literal["encoder", "decoder"]) -> Vae:
+        """The autoencoder with the weights of one half."""
+        with torch.device("meta"):
+            vae = Vae(self.vae_config)
+        load_weights(
+            getattr(vae, half),
+            self._vae_index,
+            prefix=f"{half}.",
+            # As stored, so that nothing is copied: gain and direction meet in float32 anyway.
+            dtype=_stored_dtype(self._vae_index),
+            device=self.device,
+            rename=published_name,
+        )
+        return vae
+
+    def _load(self, module: nn.Module, index: TensorIndex, **options: Any) -> None:
+        load_weights(module, index, dtype=self.dtype, device=self.device, **options)
+        optimize(module.eval(), Kernels(rows=self.policy.kernels.get("transformer") == "rows"))
+
+
+class Networks(Ears):
+    """The networks of `checkpoints` that make a song, and those that turn sound into codes.
+
+    `kept_timbre` is the file that keeps the timbre token of silence, None for none.
+    """
+
+    def __init__(
+        self, checkpoints: CheckpointSet, policy: Policy, kept_timbre: Path | None = None
+    ) -> None:
+        super().__init__(checkpoints, policy)
+        self.checkpoints, self.kept_timbre = checkpoints, kept_timbre
+        self.text_config = _parse(checkpoints.text_encoder.path, Qwen3Config.from_json)
+        self._text_index = read_index(checkpoints.text_encoder.path)
         if self.text_config.block.hidden != self.config.text_hidden:
             raise CheckpointError(
                 f"{checkpoints.text_encoder.path} gives {self.text_config.block.hidden} channels "
@@ -80,11 +143,6 @@ class Networks:
     def tokenizer(self) -> Tokenizer:
         """The text encoder's tokenizer."""
         return Tokenizer(self.checkpoints.text_encoder.path)
-
-    @cached_property
-    def silence(self) -> Tensor:
-        """The silence latent [1, n, 64], float32, on the device."""
-        return load_silence_latent(self.dit_folder / "silence_latent.pt").to(self.device)
 
     def text_encoder(self) -> Qwen3Model:
         """The text encoder; names with and without `model.` in front are read."""
@@ -121,60 +179,12 @@ class Networks:
         self._load(module, self._dit_index, rename=_only_hint_decoder)
         return module
 
-    def audio_tokenizer(self) -> AudioTokenizer:
-        """Latents to audio codes."""
-        with torch.device("meta"):
-            module = AudioTokenizer(self.config)
-        self._load(module, self._dit_index, prefix="tokenizer.")
-        return module
-
-    def encoder(self) -> Vae | FastEncoder:
-        """The autoencoder's encoder, in the form that the policy names."""
-        vae = self._half_of_vae("encoder")
-        if self.policy.kernels.get("vae") == "rows":
-            return FastEncoder(vae, self.vae_dtype)
-        return vae.fold(self.vae_dtype)
-
     def decoder(self) -> Vae | FastDecoder:
         """The autoencoder's decoder, in the form that the policy names."""
         vae = self._half_of_vae("decoder")
         if self.policy.kernels.get("vae") == "rows":
             return FastDecoder(vae, self.vae_dtype)
         return vae.fold(self.vae_dtype)
-
-    @property
-    def tiling(self) -> Tiling:
-        """How long the pieces are in which songs are decoded."""
-        return Tiling(self.policy.tile_frames, self.policy.tile_overlap)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The run's dtype for all transformers."""
-        return getattr(torch, self.policy.dtype)
-
-    @property
-    def vae_dtype(self) -> torch.dtype:
-        """The VAE's dtype."""
-        return getattr(torch, self.policy.vae_dtype)
-
-    def _half_of_vae(self, half: Literal["encoder", "decoder"]) -> Vae:
-        """The autoencoder with the weights of one half."""
-        with torch.device("meta"):
-            vae = Vae(self.vae_config)
-        load_weights(
-            getattr(vae, half),
-            self._vae_index,
-            prefix=f"{half}.",
-            # As stored, so that nothing is copied: gain and direction meet in float32 anyway.
-            dtype=_stored_dtype(self._vae_index),
-            device=self.device,
-            rename=published_name,
-        )
-        return vae
-
-    def _load(self, module: nn.Module, index: TensorIndex, **options: Any) -> None:
-        load_weights(module, index, dtype=self.dtype, device=self.device, **options)
-        optimize(module.eval(), Kernels(rows=self.policy.kernels.get("transformer") == "rows"))
 
 
 class _NullCondition(nn.Module):

@@ -86,11 +86,11 @@ def _heard(desk: Desk, ears: EarSet, hardware: Hardware, samples: Any) -> tuple[
     with stage(desk.observer, "load"):
         from acestep_cli.hardware.threads import set_threads
         from acestep_cli.pipeline.hints import codes_of_audio
-        from acestep_cli.pipeline.networks import Networks
+        from acestep_cli.pipeline.networks import Ears
         from acestep_cli.pipeline.tasks import SAMPLE_RATE
 
         set_threads(hardware.policy.threads)
-        networks = Networks(ears, hardware.policy)
+        networks = Ears(ears, hardware.policy)
     seconds = samples.shape[-1] / SAMPLE_RATE
     with stage(desk.observer, "listen", total=seconds, unit="s"):
         return codes_of_audio(samples, networks, _progress(desk.observer, seconds), desk.cancelled)

@@ -18,8 +18,9 @@ from acestep_cli.config import Settings
 from acestep_cli.errors import CheckpointError
 from acestep_cli.hardware.policy import choose_policy
 from acestep_cli.pipeline.decoder import Tiling, decode_song, encode_song
-from acestep_cli.pipeline.networks import Networks
-from acestep_cli.weights.locate import find_set
+from acestep_cli.pipeline.hints import codes_of_audio
+from acestep_cli.pipeline.networks import Ears, Networks
+from acestep_cli.weights.locate import find_ears, find_set
 from acestep_cli.weights.places import Place
 
 DIT = "acestep-v15-turbo"
@@ -157,3 +158,11 @@ def test_each_half_of_the_vae_does_without_the_other(folder: Path, kernels: str)
     golden = load_file(GOLDEN / "modules" / "vae_decode_0.safetensors")
     audio = decode_song(networks.decoder(), golden["latents"][0].t(), Tiling(7, 0))
     assert (audio - golden["audio"][0]).abs().max() <= 2e-5 * golden["audio"].abs().max()
+
+
+def test_sound_is_heard_without_a_text_encoder(folder: Path) -> None:
+    shutil.rmtree(folder / "Qwen3-Embedding-0.6B")
+    policy, _ = choose_policy(Settings(device="cpu", dtype="float32"), {})
+    ears = Ears(find_ears(DIT, [Place(folder, "a test")]), policy)
+    audio = torch.randn(2, 19_200, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+    assert len(codes_of_audio(audio, ears)) == 2
