@@ -61,7 +61,8 @@ def plain_odds(
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     weights: NDArray[np.float64] = np.exp(scores - scores.max())
-    return weights / weights.sum()
+    share: NDArray[np.float64] = weights / weights.sum()
+    return share
 
 
 def numbers(n: int, seed: int, scale: float = 3.0, grid: float = 0.0) -> Tensor:
@@ -222,7 +223,7 @@ def test_scores_that_are_not_finite_choose_nothing(
     assert int(pick(logits, torch.arange(n), TokenOptions(), None, uniform)) == -1
 
 
-class NothingRead(TorchDispatchMode):
+class NothingRead(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses what makes the CPU wait for a GPU: to tell a value, or how many there are."""
 
     def __torch_dispatch__(
@@ -240,10 +241,10 @@ def test_nothing_is_read_back_from_a_device(
     monkeypatch.setattr(tokens, "WORTH_NARROWING", VOCABULARY + 1)
     logits, ids, seen = numbers(VOCABULARY, 1), torch.arange(VOCABULARY), numbers(VOCABULARY, 2) > 0
     options = TokenOptions(top_k=50, repetition_penalty=1.2)
-    with NothingRead():
+    with NothingRead():  # type: ignore[no-untyped-call]
         position = pick(logits, ids, options, seen, uniform)
     assert int(position) >= 0
-    with NothingRead(), pytest.raises(AssertionError):
+    with NothingRead(), pytest.raises(AssertionError):  # type: ignore[no-untyped-call]
         position.item()
 
 
