@@ -40,7 +40,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "no": ("norwegian", "norsk", "nb", "nn"),
     "pa": ("punjabi", "panjabi", "ਪੰਜਾਬੀ"),
     "pl": ("polish", "polski"),
-    "pt": ("portuguese", "português", "portugues"),
+    "pt": ("portuguese", "português", "portugues", "brazilian portuguese"),
     "ro": ("romanian", "română"),
     "ru": ("russian", "русский"),
     "sa": ("sanskrit", "संस्कृतम्"),
@@ -57,7 +57,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ur": ("urdu", "اردو"),
     "vi": ("vietnamese", "tiếng việt", "vn"),
     "yue": ("cantonese", "粵語", "粤语", "zh-yue", "zh-hk"),
-    "zh": ("chinese", "mandarin", "中文", "cmn", "cn"),
+    "zh": ("chinese", "mandarin", "mandarin chinese", "中文", "cmn", "cn"),
     UNKNOWN: ("auto", "detect"),
 }
 

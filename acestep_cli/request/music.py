@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 from acestep_cli.request.problems import BadValue, shown
 
 KEYSCALES: tuple[str, ...] = tuple(
@@ -15,12 +18,16 @@ TIME_SIGNATURES = ("2", "3", "4", "6")
 _METERS = {"2/4": "2", "3/4": "3", "4/4": "4", "6/8": "6", **{n: n for n in TIME_SIGNATURES}}
 _MODES = {
     "": "major", "major": "major", "maj": "major", "M": "major", "dur": "major",
-    "minor": "minor", "min": "minor", "m": "minor", "moll": "minor",
+    "minor": "minor", "min": "minor", "m": "minor", "moll": "minor", "natural minor": "minor",
+    "mayor": "major", "majeur": "major", "maggiore": "major", "大调": "major", "長調": "major",
+    "menor": "minor", "mineur": "minor", "minore": "minor", "小调": "minor", "短調": "minor",
 }  # fmt: skip
 _ACCIDENTALS = (
     ("sharp", "#"), ("flat", "b"), ("♯", "#"), ("♭", "b"), ("#", "#"), ("b", "b"),
 )  # fmt: skip
-_BPM_UNITS = ("bpm", "beats per minute")
+_KEY_WORDS = re.compile(r"^key(?: of)?[ :]+|[ ](?:key|scale)$|[.]$", re.IGNORECASE)
+_METER_WORDS = re.compile(r" ?(?:time|meter|metre)$", re.IGNORECASE)
+_TEMPO_WORDS = re.compile(r"^(?:bpm|tempo|♩)[ :=]*| ?(?:bpm|beats per minute)[.]?$")
 
 
 def parse_keyscale(text: str) -> str:
@@ -28,7 +35,7 @@ def parse_keyscale(text: str) -> str:
 
     A lone `m` means minor and a lone `M` major; without a mode the key is major.
     """
-    rest = text.strip()
+    rest = _KEY_WORDS.sub("", _plain(text))
     note, rest = rest[:1].upper(), rest[1:].lstrip(" -_")
     accidental = ""
     for spelling, sign in _ACCIDENTALS:
@@ -46,8 +53,9 @@ def parse_keyscale(text: str) -> str:
 
 
 def parse_timesignature(text: str) -> str:
-    """`4/4`, `3/4`, `2/4`, `6/8` or the bare number as `4`, `3`, `2`, `6`; BadValue otherwise."""
-    meter = _METERS.get(text.replace(" ", ""))
+    """`4/4`, `3/4 time`, `2/4`, `6/8` or the bare number as `4`, `3`, `2`, `6`; BadValue
+    otherwise."""
+    meter = _METERS.get(_METER_WORDS.sub("", _plain(text)).replace(" ", ""))
     if meter is None:
         raise BadValue(
             f"timesignature {shown(text)} is not a known meter", "choose 2/4, 3/4, 4/4 or 6/8"
@@ -56,8 +64,10 @@ def parse_timesignature(text: str) -> str:
 
 
 def strip_bpm(text: str) -> str:
-    """`120 bpm` as `120`."""
-    lowered = text.strip().lower()
-    for unit in _BPM_UNITS:
-        lowered = lowered.removesuffix(unit)
-    return lowered.strip()
+    """`120 bpm`, `BPM: 120` and `♩=120` as `120`."""
+    return _TEMPO_WORDS.sub("", " ".join(text.lower().split()))
+
+
+def _plain(text: str) -> str:
+    """Wide and ordinary characters alike, single blanks."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())

@@ -24,7 +24,8 @@ _CHOICE_ALIASES = {
     "m4a": "aac", "vorbis": "ogg", "ogg/vorbis": "ogg", "wave": "wav",
 }  # fmt: skip
 _SECONDS = re.compile(
-    r"(?:(\d{1,4})\s*(?:m|min|minutes?))?\s*(?:(\d{1,6}(?:\.\d*)?)\s*(?:s|sec|seconds?)?)?",
+    r"(?:(\d{1,4}(?:\.\d*)?)\s*(?:m|mins?|minutes?|['′])\s*(?:and\s+)?)?"
+    r"(?:(\d{1,6}(?:\.\d*)?)\s*(?:s|secs?|seconds?|[\"″])?)?",
     re.ASCII,
 )
 _CLOCK = re.compile(r"(-?)(\d{1,3}):([0-5]?\d(?:\.\d*)?)", re.ASCII)
@@ -118,13 +119,13 @@ def _seconds(field: Field, raw: object) -> float | None:
 
 
 def _clock_seconds(text: str) -> float | None:
-    """`2:30`, `90s`, `2m30s` in seconds; None for plain numbers and anything else."""
+    """`2:30`, `90s`, `2m30s`, `1.5 min`, `2'30"` in seconds; None for anything else."""
     if clock := _CLOCK.fullmatch(text):
         seconds = int(clock[2]) * 60 + float(clock[3])
         return -seconds if clock[1] else seconds
     parts = _SECONDS.fullmatch(text.lower())
     if parts and any(parts.groups()):
-        return int(parts[1] or 0) * 60 + float(parts[2] or 0)
+        return float(parts[1] or 0) * 60 + float(parts[2] or 0)
     return None
 
 

@@ -27,10 +27,14 @@ def read(name: str, raw: Any) -> Any:
     [
         # tempo
         ("bpm", 120, 120), ("bpm", "120", 120), ("bpm", "120bpm", 120), ("bpm", " 120 BPM ", 120),
+        ("bpm", "BPM: 98", 98), ("bpm", "♩ = 98", 98), ("bpm", "98 beats per minute.", 98),
+        ("bpm", "tempo 98", 98),
         ("bpm", 120.0, 120), ("bpm", "", None), ("bpm", "N/A", None), ("bpm", "auto", None),
         # length
         ("duration", 30, 30.0), ("duration", "30.5", 30.5), ("duration", "2:30", 150.0),
         ("duration", "90s", 90.0), ("duration", "90 sec", 90.0), ("duration", "2m30s", 150.0),
+        ("duration", "1.5 min", 90.0), ("duration", "2'30\"", 150.0), ("duration", "2′30″", 150.0),
+        ("duration", "2 minutes and 30 seconds", 150.0),
         ("duration", "2 min", 120.0), ("duration", "1:02.5", 62.5), ("duration", -1, None),
         ("duration", 0, None), ("duration", "-1", None), ("duration", "auto", None),
         ("duration", "n/a", None),
@@ -40,6 +44,7 @@ def read(name: str, raw: Any) -> Any:
         # meter
         ("timesignature", "4/4", "4"), ("timesignature", "3/4", "3"), ("timesignature", "2/4", "2"),
         ("timesignature", "6/8", "6"), ("timesignature", " 6 / 8 ", "6"), ("timesignature", 4, "4"),
+        ("timesignature", "3/4 time", "3"), ("timesignature", "６/８", "6"),
         ("timesignature", 3.0, "3"), ("timesignature", "N/A", ""), ("timesignature", "", ""),
         # switches
         *(("instrumental", raw, True) for raw in (True, 1, "true", "TRUE", "1", "yes", "on", "y")),
@@ -101,11 +106,18 @@ def test_value(name: str, raw: Any, value: Any) -> None:
         ("E flat major", "Eb major"), ("CM", "C major"), ("Cmaj", "C major"),
         ("A MINOR", "A minor"),
         ("d-moll", "D minor"), ("G dur", "G major"), ("n/a", ""), ("", ""),
-        ("F#:minor", "F# minor"),
+        ("F#:minor", "F# minor"), ("C♯ minor", "C# minor"), ("Bb maj", "Bb major"),
+        ("key of C", "C major"), ("Key: Ab minor.", "Ab minor"), ("A minor key", "A minor"),
+        ("E natural minor", "E minor"), ("F＃m", "F# minor"), ("La", None), ("do mayor", None),
+        ("D mayor", "D major"), ("A小调", "A minor"), ("Em7", None), ("key", None), (".", None),
     ],
 )  # fmt: skip
-def test_keys(raw: str, value: str) -> None:
-    assert read("keyscale", raw) == value
+def test_keys(raw: str, value: str | None) -> None:
+    if value is None:
+        with pytest.raises(UsageError):
+            read("keyscale", raw)
+    else:
+        assert read("keyscale", raw) == value
 
 
 def test_all_legal_keys_of_the_model() -> None:
@@ -125,7 +137,9 @@ def test_languages_and_meters_are_those_of_the_model() -> None:
     ("name", "raw", "words"),
     [
         ("bpm", "fast", ("bpm", "'fast'", "30 to 300")), ("bpm", 120.5, ("120.5", "whole")),
-        ("bpm", True, ("True",)), ("bpm", "1_20", ("'1_20'",)), ("bpm", "١٢٠", ("bpm",)),
+        ("bpm", True, ("True",)), ("bpm", "1_20", ("'1_20'",)),
+        ("bpm", "bpm", ("bpm",)), ("bpm", "98-102", ("98-102",)), ("duration", "min", ("min",)),
+        ("duration", "and 30 s", ("and",)), ("bpm", "١٢٠", ("bpm",)),
         ("duration", "nan", ("duration", "'nan'")), ("duration", float("inf"), ("inf",)),
         ("duration", "1e999", ("duration",)), ("duration", "2:75", ("2:75",)),
         ("duration", "soon", ("soon",)), ("duration", [1], ("[1]",)), ("duration", {}, ("{}",)),
