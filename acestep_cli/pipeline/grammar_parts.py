@@ -9,7 +9,7 @@ from typing import Protocol
 
 from acestep_cli.pipeline.grammar_genres import GenreTree
 from acestep_cli.pipeline.grammar_tables import Allowed, Tables, Tree
-from acestep_cli.pipeline.grammar_text import BREAK, CONTENT, TEXT, TextSets
+from acestep_cli.pipeline.grammar_text import BREAK, TEXT, WORD, TextSets
 
 
 class Part(Protocol):
@@ -86,12 +86,12 @@ class Genre:
 
 
 class Line:
-    """Free text of at most `limit` tokens and its newline: never blank, tags never spelled out.
+    """Free text of at most `limit` tokens and its newline: no line without a word, no tags.
 
     The first token begins with a space. A line ends with a token that ends with newlines, once it
-    has content. With `follow`, the name of the next field, the text may go on in lines that begin
-    with a space or a tab and are not blank either; instead of such a line comes the name, which
-    belongs to this part. The limit counts all lines; where only one token is left no line begins.
+    has a word. With `follow`, the name of the next field, the text may go on in lines that begin
+    with a space or a tab; instead of such a line comes the name, which belongs to this part. The
+    limit counts all lines; where only one token is left no line begins.
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class Line:
     ) -> None:
         self._state, self._sets, self._limit, self._follow = state, sets, limit, follow
         self._spent = 0
+        self._has_word = False  # the line has
         self._at_margin = self._named = False  # behind a newline; inside the name
         self._allowed = sets.opening
 
@@ -122,24 +123,19 @@ class Line:
             raise unexpected(token, self._state)
         self._spent += 1
         self._at_margin = bool(kind & BREAK)
-        if self._at_margin:
-            self._allowed = self._after_newline(follow) if follow else self._allowed
-            return follow is None
-        if kind & CONTENT or self._allowed is self._sets.inside:
-            self._allowed = self._after_content()
-        else:
-            self._allowed = self._sets.content
+        self._has_word = not self._at_margin and (self._has_word or bool(kind & WORD))
+        if self._at_margin and follow is None:
+            return True
+        self._allowed = self._next(follow)
         return False
 
-    def _after_content(self) -> Allowed:
-        if self._spent < self._limit:
-            return self._sets.inside
-        return self._sets.tables.one(self._sets.tables.newline)
-
-    def _after_newline(self, follow: Forced) -> Allowed:
-        if self._limit - self._spent > 1:
-            return self._sets.margin(follow.tokens[0])
-        return follow.allowed()
+    def _next(self, follow: Forced | None) -> Allowed:
+        left = self._limit - self._spent
+        if self._at_margin and follow:
+            return self._sets.margin(follow.tokens[0]) if left > 1 else follow.allowed()
+        if not self._has_word:
+            return self._sets.wordless if left > 1 else self._sets.word
+        return self._sets.inside if left > 0 else self._sets.newline
 
 
 class Codes:

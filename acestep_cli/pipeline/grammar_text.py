@@ -16,7 +16,7 @@ from acestep_cli.errors import CheckpointError
 from acestep_cli.pipeline.grammar_tables import END, PAD, THINK, THINK_END, Allowed, Tables
 
 ADDED = (END, PAD, THINK, THINK_END)
-CONTENT, BREAK, SPACE, INDENT, TEXT = 1, 2, 4, 8, 16
+WORD, CONTENT, BREAK, SPACE, INDENT, TEXT = 1, 2, 4, 8, 16, 32
 
 
 def byte_spelling() -> list[str]:
@@ -33,9 +33,16 @@ def byte_spelling() -> list[str]:
 SPELLED = byte_spelling()
 NEWLINE, BLANK, TAB = (SPELLED[ord(character)] for character in "\n \t")
 _WHITESPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
-# A token counts as content when one of its bytes belongs to no kind of whitespace, so that tokens
-# of half a character cannot add up to a blank line.
-_BLANKS = "".join(SPELLED[byte] for byte in set(_WHITESPACE.encode()))
+# What has one byte that belongs to no kind of whitespace is not blank, whatever comes before and
+# after it: tokens of half a character cannot add up to a blank.
+_BLANKS = frozenset(_WHITESPACE.encode())
+_BLANK_SPELLED = "".join(SPELLED[byte] for byte in _BLANKS)
+_WORDS = "".join(
+    SPELLED[byte]
+    for byte in range(256)
+    if (chr(byte).isalnum() if byte < 0x80 else byte not in _BLANKS)
+)
+_WORD = re.compile(f"[{_WORDS}]")
 # Tags, code marks, control characters; a newline that more text follows.
 _CONTROL = "".join(re.escape(SPELLED[byte]) for byte in (*range(9), *range(11, 32), 127))
 _UNFIT = re.compile(f"[<`{_CONTROL}]|{NEWLINE}[^{NEWLINE}]")
@@ -47,6 +54,8 @@ class TextSets:
     Captions and genres are made of `TEXT`: no added token, no `<` (a tag could be spelled out with
     it), no backtick, no control character but tabs and, at a token's end, newlines: a token such
     as `.\\n` or `\\n\\n` ends its line, one that goes on after a newline is left out.
+    No line ends before it holds a word: an ASCII letter or digit, or a byte beyond ASCII. Until
+    then only its first token may be blank.
     """
 
     def __init__(self, tables: Tables) -> None:
@@ -61,6 +70,11 @@ class TextSets:
             self.spelling.pop(text, None)
         self._margins: dict[int, Allowed] = {}
 
+    @property
+    def newline(self) -> Allowed:
+        """The newline alone."""
+        return self.tables.one(self.tables.newline)
+
     @cached_property
     def plain(self) -> frozenset[int]:
         """All ids but those of added tokens."""
@@ -68,14 +82,17 @@ class TextSets:
 
     @cached_property
     def flags(self) -> Tensor:
-        """What each id is, uint8 [largest id + 1]: 0 or TEXT with CONTENT, BREAK, SPACE, INDENT."""
+        """What each id is, uint8 [largest id + 1]: 0, or TEXT with what else fits: WORD (it has
+        one), CONTENT (not blank), BREAK (ends with a newline), SPACE (begins with one), INDENT
+        (begins with a space or tab)."""
         indents = {"": 0, BLANK: SPACE | INDENT, TAB: INDENT}
         flags = torch.zeros(max(self.spelling.values()) + 1, dtype=torch.uint8)
         kinds = [
             0
             if not text or _UNFIT.search(text)
             else TEXT
-            | (CONTENT if text.strip(_BLANKS) else 0)
+            | (CONTENT if text.strip(_BLANK_SPELLED) else 0)
+            | (WORD if _WORD.search(text) else 0)
             | (BREAK if text[-1] == NEWLINE else 0)
             | indents.get(text[0], 0)
             for text in self.spelling
@@ -88,25 +105,30 @@ class TextSets:
         return int(self.flags[token]) if 0 <= token < len(self.flags) else 0
 
     @cached_property
-    def inside(self) -> Allowed:
-        """Any text: after something that is not blank on this line."""
-        return _where(self.flags & TEXT != 0)
-
-    @cached_property
-    def content(self) -> Allowed:
-        """Text that is not blank: after the line's indentation."""
-        return _where(self.flags & CONTENT != 0)
-
-    @cached_property
     def opening(self) -> Allowed:
-        """Text that begins with a space: right after the colon of a name."""
-        return _where(self.flags & self._opens & SPACE != 0)
+        """What begins with a space: right after the colon of a name."""
+        return _where(self._unfinished & (self.flags & SPACE != 0))
+
+    @cached_property
+    def wordless(self) -> Allowed:
+        """Text that is not blank: on a line that has no word."""
+        return _where(self._unfinished & (self.flags & CONTENT != 0))
+
+    @cached_property
+    def word(self) -> Allowed:
+        """Text with a word: on a line that has none, for want of room."""
+        return _where(self.flags & WORD != 0)
+
+    @cached_property
+    def inside(self) -> Allowed:
+        """Any text: on a line that has a word."""
+        return _where(self.flags & TEXT != 0)
 
     def margin(self, name: int) -> Allowed:
         """An indented line, or `name`, the first token of the next field's name."""
         made = self._margins.get(name)
         if made is None:
-            mask = self.flags & self._opens & INDENT != 0
+            mask = self._unfinished & (self.flags & INDENT != 0)
             mask[name] = True
             made = self._margins[name] = _where(mask)
         return made
@@ -115,13 +137,12 @@ class TextSets:
     def lyrics(self) -> Allowed:
         """Anything but added tokens, and the end of the turn."""
         ids = [*(token for text, token in self.spelling.items() if text), self.tables.end]
-        return Allowed(torch.tensor(sorted(ids)))
+        return Allowed(torch.tensor(ids).sort().values)
 
     @property
-    def _opens(self) -> Tensor:
-        """All bits for the tokens that may begin a line: those that do not leave it blank."""
-        fits = (self.flags & CONTENT != 0) | (self.flags & BREAK == 0)
-        return fits.to(torch.uint8) * 255
+    def _unfinished(self) -> Tensor:
+        """The text that does not leave a line without a word, bool like `flags`."""
+        return (self.flags & WORD != 0) | (self.flags & (TEXT | BREAK) == TEXT)
 
 
 def _where(mask: Tensor) -> Allowed:
