@@ -44,12 +44,16 @@ class Resolved:
     @property
     def planner_wish(self) -> PlannerWish:
         """Whether the planner is wanted: `off`; `optional`, so that the song is made without one
-        where none is installed; or `required`, since it was named or asked for in so many words."""
+        where none is installed; or `required`, since one was named, switched on by its variable, or
+        asked for on the command line. Settings that say `thinking` only repeat the default."""
         if self.request.no_lm:
             return "off"
         switched_on = self.where.get("no_lm") == sources.INIT_LLM_VARIABLE
-        asked = any(getattr(self.request, name) for name in _ASKING)
-        return "required" if switched_on or asked else "optional"
+        named = self.request.lm_model_path is not None
+        typed = any(
+            getattr(self.request, name) and self.origins[name] == "flag" for name in _ASKING
+        )
+        return "required" if switched_on or named or typed else "optional"
 
 
 def resolve(

@@ -1,4 +1,4 @@
-"""Writing without a grammar: any text, or any audio codes, until the model ends."""
+"""Writing without a grammar: any text until the model ends."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from acestep_cli.pipeline.grammar import Allowed, Grammar
 
 @dataclass
 class FreeRun:
-    """A `Run` that forbids nothing: audio codes where `codes`, else all but audio codes."""
+    """A `Run` that forbids audio codes and nothing else."""
 
     grammar: Grammar
-    codes: bool
     needs_scores: bool = False
     state: str = "FREE"
 
@@ -29,13 +28,7 @@ class FreeRun:
 
     @cached_property
     def _allowed(self) -> Allowed:
-        tables = self.grammar.tables
-        if self.codes:
-            return Allowed(torch.cat([tables.codes, torch.tensor([tables.end])]).sort().values)
-        added = tables.tokenizer.added
-        spoken = [
-            number
-            for number in range(tables.tokenizer.size)
-            if not added.get(number, "").startswith("<|audio_code_")
-        ]
-        return Allowed(torch.tensor(spoken))
+        tokenizer = self.grammar.tables.tokenizer
+        added = tokenizer.added
+        codes = {number for number, text in added.items() if text.startswith("<|audio_code_")}
+        return Allowed(torch.tensor([id_ for id_ in range(tokenizer.size) if id_ not in codes]))

@@ -32,8 +32,8 @@ class Parity:
     shared_plan: one plan serves the whole batch.
     prompts_as_typed: key, tempo, meter and special tokens go into prompts as typed, and long
         captions push the metadata out of the token limit.
-    metas_decide_thinking: the planner's first phase runs exactly when tempo, key, meter or length is
-        open, whatever the caption and the language need.
+    metas_decide_thinking: the planner's first phase runs exactly when tempo, key, meter or length
+        is open, whatever the caption and the language need.
     upstream_grammar: parsed values keep YAML quotes, the traps of the field order stay, and a
         detected language never arrives.
     """

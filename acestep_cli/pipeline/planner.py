@@ -12,24 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from acestep_cli.errors import UnusableResult
-from acestep_cli.events import Observer, Warned
+from acestep_cli.events import Observer
 from acestep_cli.hardware.memory import is_shortage
-from acestep_cli.pipeline.generation import Generated
-from acestep_cli.pipeline.grammar import Grammar, Run
-from acestep_cli.pipeline.grammar_free import FreeRun
-from acestep_cli.pipeline.metadata import (
-    Entry,
-    Metadata,
-    code_budget,
-    cot_text,
-    forced_fields,
-    parse_output,
-    read_metadata,
-    scalar_text,
-)
+from acestep_cli.lyrics import is_instrumental
+from acestep_cli.pipeline.grammar import Grammar
+from acestep_cli.pipeline.metadata import Entry, Metadata, cot_text, forced_fields, scalar_text
 from acestep_cli.pipeline.metadata_hints import hints
 from acestep_cli.pipeline.noise import derive_seed
 from acestep_cli.pipeline.parity import Parity
+from acestep_cli.pipeline.pen import Pen, Tools, Unfinished
 from acestep_cli.pipeline.plan import CODES_PER_SECOND, INSTRUMENTAL, Wish, plan_of
 from acestep_cli.pipeline.planner_prompts import (
     codes_prompt,
@@ -42,14 +33,12 @@ from acestep_cli.pipeline.planner_prompts import (
 )
 from acestep_cli.pipeline.planning import Planning, lacks_metas
 from acestep_cli.pipeline.tokens import Draws, TokenOptions
-from acestep_cli.pipeline.writer import Task, Writer
+from acestep_cli.pipeline.writer import Writer
 from acestep_cli.request import format_codes
-from acestep_cli.request.codes import MAX_CODE
 from acestep_cli.weights.tokenizer import Tokenizer
 
 # A second try draws from another stream of the same seed.
 _STREAMS = ("planner", "planner, second try")
-_TEXT_TOKENS = 3500
 
 Answer = TypeVar("Answer")
 
@@ -78,17 +67,22 @@ class Planner:
         grammar: Grammar | None = None,
         parity: Parity | None = None,
     ) -> None:
-        self.writer, self.tokenizer, self.planning = writer, tokenizer, planning
-        self.observer, self.parity = observer, parity or Parity()
-        self.grammar = grammar or Grammar(tokenizer, upstream=self.parity.upstream_grammar)
-        self.options = TokenOptions(
-            planning.temperature,
-            planning.top_k,
-            planning.top_p,
-            planning.repetition_penalty,
-            planning.guidance,
+        self.planning, self.parity = planning, parity or Parity()
+        self.tools = Tools(
+            writer=writer,
+            tokenizer=tokenizer,
+            grammar=grammar or Grammar(tokenizer, upstream=self.parity.upstream_grammar),
+            options=TokenOptions(
+                planning.temperature,
+                planning.top_k,
+                planning.top_p,
+                planning.repetition_penalty,
+                planning.guidance,
+            ),
+            constrained=planning.constrained,
+            observer=observer,
+            parity=self.parity,
         )
-        self._first_code = tokenizer.require("<|audio_code_0|>")
 
     def plan(self, wish: Wish, seed: int, item: int | None = None) -> Thought:
         """Fill the gaps of `wish` as far as the planner's tasks go. UnusableResult when it fails
@@ -102,30 +96,30 @@ class Planner:
     def understand(self, codes: tuple[int, ...], seed: int) -> Thought:
         """Caption, lyrics and metadata of 5 Hz audio codes (at least one)."""
 
-        def described(pen: _Pen) -> Thought:
+        def described(pen: Pen) -> Thought:
             written = pen.text(understand_prompt(format_codes(codes)), {})
             length = len(codes) / CODES_PER_SECOND
             return _thought(Wish(duration=length), written)
 
         return self._tried(seed, None, described)
 
-    def _tried(self, seed: int, item: int | None, ask: Callable[[_Pen], Answer]) -> Answer:
+    def _tried(self, seed: int, item: int | None, ask: Callable[[Pen], Answer]) -> Answer:
         failure: Exception | None = None
         for stream in _STREAMS:
             try:
-                return ask(_Pen(self, Draws(derive_seed(seed, stream)), item))
-            except _Unfinished as reason:
+                return ask(Pen(self.tools, Draws(derive_seed(seed, stream)), item))
+            except Unfinished as reason:
                 failure = reason
             except (MemoryError, RuntimeError) as crash:
                 if not is_shortage(crash):
                     raise
-                failure = _Unfinished("ran out of memory")
+                failure = Unfinished("ran out of memory")
         raise UnusableResult(
             f"the planner {failure}, twice",
             "try another --seed, a lower --lm-temperature or another --lm; --no-lm does without it",
         ) from failure
 
-    def _plan(self, pen: _Pen, wish: Wish) -> Thought:
+    def _plan(self, pen: Pen, wish: Wish) -> Thought:
         tasks = self.planning
         thought = Thought(wish)
         if wish.query is not None:
@@ -147,7 +141,7 @@ class Planner:
             return self.planning.metas and lacks_metas(wish)
         return self.planning.thinks(wish)
 
-    def _invent(self, pen: _Pen, wish: Wish, query: str) -> Thought:
+    def _invent(self, pen: Pen, wish: Wish, query: str) -> Thought:
         """A song from a description."""
         language, instrumental = hints(query)
         instrumental = wish.instrumental or (instrumental and not wish.lyrics)
@@ -159,18 +153,18 @@ class Planner:
         thought = _thought(asked, replace(written, lyrics=lyrics))
         return replace(thought, wish=replace(thought.wish, query=None, final_caption=True))
 
-    def _rewrite(self, pen: _Pen, wish: Wish) -> Thought:
-        """Better words: they take the place of those typed."""
+    def _rewrite(self, pen: Pen, wish: Wish) -> Thought:
+        """Better words: they take the place of those typed, but nobody's words are struck out."""
         caption, lyrics = pen.plain(wish.caption, wish.lyrics)
         forced = self._forced("rewrite", "rewrite", wish)
         written = pen.text(format_prompt(caption, lyrics), forced)
-        better = replace(
-            wish, caption=written.caption or wish.caption, lyrics=written.lyrics or wish.lyrics
-        )
+        better = replace(wish, caption=written.caption or wish.caption)
+        if written.lyrics and not (wish.lyrics and is_instrumental(written.lyrics)):
+            better = replace(better, lyrics=written.lyrics)
         thought = _thought(better, written)
         return replace(thought, wish=replace(thought.wish, final_caption=True))
 
-    def _think(self, pen: _Pen, wish: Wish) -> Thought:
+    def _think(self, pen: Pen, wish: Wish) -> Thought:
         """The first phase."""
         caption, lyrics = pen.plain(wish.caption, wish.lyrics)
         refines = self.planning.caption and not wish.final_caption
@@ -189,7 +183,7 @@ class Planner:
         return replace(thought, wish=replace(thought.wish, caption=written.caption))
 
     def _compose(
-        self, pen: _Pen, asked: Wish, thought: Thought, reasoning: Mapping[str, Any] | None
+        self, pen: Pen, asked: Wish, thought: Thought, reasoning: Mapping[str, Any] | None
     ) -> Thought:
         """The second phase: codes behind the caption that was asked for and what was reasoned;
         without a first phase that is the metadata as given."""
@@ -203,7 +197,7 @@ class Planner:
         codes = pen.codes(tuple(prompts), known.duration)
         return replace(thought, wish=replace(known, audio_codes=codes))
 
-    def _reasoning_text(self, pen: _Pen, fields: Mapping[str, Any]) -> str:
+    def _reasoning_text(self, pen: Pen, fields: Mapping[str, Any]) -> str:
         plain = {
             name: pen.plain(value)[0] if isinstance(value, str) else value
             for name, value in fields.items()
@@ -225,82 +219,9 @@ class Planner:
             original if upstream else entry, known, upstream=upstream
         )
         if "caption" in forced:
-            (caption,), _ = plain_texts(self.tokenizer, self.parity, str(forced["caption"]))
+            (caption,), _ = plain_texts(self.tools.tokenizer, self.parity, str(forced["caption"]))
             forced["caption"] = scalar_text("caption", caption)
         return forced
-
-
-class _Unfinished(Exception):
-    """The model's answer is no use: what it did, to be said behind "the planner"."""
-
-
-class _Pen:
-    """Writes one try at one item: its draws, and what is done with the model's answers."""
-
-    def __init__(self, planner: Planner, draws: Draws, item: int | None) -> None:
-        self.planner, self.draws, self.item = planner, draws, item
-
-    def plain(self, *texts: str) -> tuple[str, ...]:
-        """`texts` without special tokens, which are told of."""
-        plain, found = plain_texts(self.planner.tokenizer, self.planner.parity, *texts)
-        if found:
-            self.planner.observer(
-                Warned("special_tokens", f"{found[0]} in the text is read as plain words")
-            )
-        return plain
-
-    def reasoning(
-        self, prompt: str, forced: Mapping[str, Any], *, skip_caption: bool, skip_language: bool
-    ) -> Metadata:
-        """The metadata of the first phase."""
-        run = self.planner.grammar.cot(
-            forced, skip_caption=skip_caption, skip_language=skip_language
-        )
-        return self._metadata(self._write((prompt,), run, _TEXT_TOKENS))
-
-    def text(self, prompt: str, forced: Mapping[str, Any]) -> Metadata:
-        """Metadata and lyrics."""
-        run = self.planner.grammar.understand(forced)
-        return self._metadata(self._write((prompt,), run, _TEXT_TOKENS))
-
-    def codes(self, prompts: tuple[str, ...], seconds: float | None) -> tuple[int, ...]:
-        """Audio codes of `seconds`."""
-        budget = code_budget(seconds)
-        total = int(seconds * CODES_PER_SECOND) if seconds is not None else None
-        run = self.planner.grammar.codes(seconds)
-        written = self._write(prompts, run, budget, unit="codes", total=total)
-        first = self.planner._first_code
-        codes = tuple(token - first for token in written.tokens if 0 <= token - first <= MAX_CODE)
-        if not codes:
-            raise _Unfinished("wrote no audio code")
-        return codes
-
-    def _write(
-        self,
-        prompts: tuple[str, ...],
-        run: Run,
-        limit: int,
-        *,
-        unit: str = "tokens",
-        total: int | None = None,
-    ) -> Generated:
-        planner = self.planner
-        if not planner.planning.constrained:
-            run = FreeRun(self.planner.grammar, codes=unit == "codes")
-        task = Task(prompts, run, planner.options, limit, unit, total, self.item)
-        written = planner.writer.write(task, self.draws)
-        if not written.ended and unit == "tokens":
-            raise _Unfinished(f"came to no end within {limit} tokens")
-        return written
-
-    def _metadata(self, written: Generated) -> Metadata:
-        upstream = self.planner.parity.upstream_grammar
-        output = parse_output(self.planner.tokenizer.decode(written.tokens), upstream=upstream)
-        fields = {**output.fields, "lyrics": output.lyrics}
-        read = read_metadata(fields, upstream=upstream).metadata
-        if not read.cot_fields:
-            raise _Unfinished("wrote nothing that can be read")
-        return read
 
 
 def _thought(wish: Wish, written: Metadata) -> Thought:

@@ -43,10 +43,11 @@ def make(
     their final names."""
     with stage(observer, "load"):
         songs_of = importlib.import_module("acestep_cli.pipeline.song").make_songs
+        planned = importlib.import_module("acestep_cli.run.planned")
         networks = _networks(job)
-    importlib.import_module("acestep_cli.run.planned").plan_items(
-        job, record, made, observer, cancelled
-    )
+        planner = planned.open_planner_of(job, observer, cancelled)
+    planned.plan_items(job, planner, record, made, observer)
+    del planner  # its weights go before the next ones come
     if job.spec.plan_only or not made.plans:
         return
     for song in songs_of(_song_job(job, made), networks, observer, cancelled):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from acestep_cli.errors import UnusableResult
-from acestep_cli.events import Observer, Planned, Warned, stage
+from acestep_cli.events import Observer, Planned, Warned
 from acestep_cli.jobs import JobRecord
 from acestep_cli.pipeline.plan import lyric_warnings, plan_of
 from acestep_cli.request import format_codes
@@ -21,15 +21,21 @@ if TYPE_CHECKING:
     from acestep_cli.weights.folder import Folder
 
 
+def open_planner_of(job: Job, observer: Observer, cancelled: CancelPoll) -> Planner | None:
+    """The planner of `job`, None where it has none."""
+    if job.planner is None:
+        return None
+    return open_planner(job.planner, job.policy, job.planning, observer, cancelled)
+
+
 def plan_items(
-    job: Job, record: JobRecord, made: Made, observer: Observer, cancelled: CancelPoll
+    job: Job, planner: Planner | None, record: JobRecord, made: Made, observer: Observer
 ) -> None:
     """Plan each item of `job` and tell of it; a plan that fails twice leaves its item out."""
-    if job.planner is None:
+    if planner is None:
         for index, wish in enumerate(job.wishes):
             _keep(job, record, made, observer, index, plan_of(wish), None)
         return
-    planner = open_planner(job.planner, job.policy, job.planning, observer, cancelled)
     for index, (wish, seed) in enumerate(zip(job.wishes, job.seeds, strict=True)):
         try:
             thought = planner.plan(wish, seed, index)
@@ -47,16 +53,15 @@ def open_planner(
     cancelled: CancelPoll,
 ) -> Planner:
     """The planner in `folder`, ready for the tasks of `planning`."""
-    with stage(observer, "load"):
-        from acestep_cli.hardware.threads import set_threads
-        from acestep_cli.pipeline.language import open_language
-        from acestep_cli.pipeline.planner import Planner
-        from acestep_cli.pipeline.writer import LanguageWriter
+    from acestep_cli.hardware.threads import set_threads
+    from acestep_cli.pipeline.language import open_language
+    from acestep_cli.pipeline.planner import Planner
+    from acestep_cli.pipeline.writer import LanguageWriter
 
-        set_threads(policy.threads)
-        language = open_language(folder, policy)
-        writer = LanguageWriter(language, observer, cancelled)
-        return Planner(writer, language.tokenizer, planning, observer)
+    set_threads(policy.threads)
+    language = open_language(folder, policy)
+    writer = LanguageWriter(language, observer, cancelled)
+    return Planner(writer, language.tokenizer, planning, observer)
 
 
 def _keep(

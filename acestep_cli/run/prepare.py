@@ -34,7 +34,8 @@ def prepare(spec: RunSpec) -> Job:
     """The settled job of `spec`; raises what makes it impossible."""
     settings, request = spec.resolved.settings, spec.resolved.request
     places = search_places(settings.checkpoints, environ=os.environ, cwd=Path.cwd())
-    checkpoints = find_set(request.model, request.task_type, places)
+    named = None if spec.resolved.planner_wish == "off" else request.lm_model_path
+    checkpoints = find_set(request.model, request.task_type, places, planner=named)
     request, warnings = settle(request, checkpoints.dit.family or "base", checkpoints.dit.name)
     encoding = encoding_of(request)
     crew = _assemble(spec, request, checkpoints, places)

@@ -6,14 +6,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acestep_cli.config import Resolved
 from acestep_cli.errors import CheckpointMissing
 from acestep_cli.events import Observer, stage
 from acestep_cli.hardware.planner import Hardware, choose_hardware, context_positions
 from acestep_cli.pipeline.plan import Wish, plan_of, wish_of
-from acestep_cli.pipeline.planning import Planning, planning_of
+from acestep_cli.pipeline.planning import planning_of
 from acestep_cli.pipeline.settle import draw_seeds
 from acestep_cli.request import format_codes
 from acestep_cli.run.make import CancelPoll
@@ -24,6 +24,9 @@ from acestep_cli.weights.load import prefetch
 from acestep_cli.weights.locate import EarSet, find_ears
 from acestep_cli.weights.places import search_places
 from acestep_cli.weights.planners import find_planners, planner_size
+
+if TYPE_CHECKING:
+    from acestep_cli.pipeline.planner import Planner
 
 # What stands for one audio code in the planner's text.
 _BYTES_OF_A_CODE = 3
@@ -51,7 +54,7 @@ def improve(desk: Desk) -> dict[str, Any]:
     wish, seed = wish_of(desk.resolved.request), desk.seed
     words = len(f"{wish.caption}{wish.lyrics}".encode("utf-8", "replace"))
     folder, hardware = _planner(desk, context_positions(words, 0))
-    planner = open_planner(folder, hardware.policy, _planning(desk), desk.observer, desk.cancelled)
+    planner = _opened(desk, folder, hardware)
     return _song(planner.rewrite(wish, seed).wish, seed)
 
 
@@ -59,7 +62,7 @@ def describe(desk: Desk, codes: Sequence[int]) -> dict[str, Any]:
     """What a song with these audio codes (1 or more) is like, in words and numbers."""
     seed = desk.seed
     folder, hardware = _planner(desk, context_positions(_BYTES_OF_A_CODE * len(codes), 0))
-    planner = open_planner(folder, hardware.policy, _planning(desk), desk.observer, desk.cancelled)
+    planner = _opened(desk, folder, hardware)
     thought = planner.understand(tuple(codes), seed)
     return {**_song(thought.wish, seed), "audio_codes": format_codes(codes)}
 
@@ -118,9 +121,11 @@ def _planner(desk: Desk, positions: int) -> tuple[Folder, Hardware]:
     return folder, hardware
 
 
-def _planning(desk: Desk) -> Planning:
-    """How the planner draws; a switched-off planner is on where a command is about nothing else."""
-    return planning_of(desk.resolved.request.replace(no_lm=False))
+def _opened(desk: Desk, folder: Folder, hardware: Hardware) -> Planner:
+    """The planner, on even where it is switched off: the command is about nothing else."""
+    planning = planning_of(desk.resolved.request.replace(no_lm=False))
+    with stage(desk.observer, "load"):
+        return open_planner(folder, hardware.policy, planning, desk.observer, desk.cancelled)
 
 
 def _song(wish: Wish, seed: int) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def test_later_sources_may_ask_for_the_planner_again(place: Place) -> None:
     place.user("[generation]\nno_lm = true\n[presets.think]\nthinking = true\n")
     assert place.resolve(environ={"ACESTEP_BPM": "90"}).planner_wish == "off"
     resolved = place.resolve(preset="think")
-    assert (resolved.planner_wish, resolved.origins["no_lm"]) == ("required", "preset")
+    assert (resolved.planner_wish, resolved.origins["no_lm"]) == ("optional", "preset")
     assert resolved.where["no_lm"].startswith("preset think in ")
     place.here("[generation]\nlm_model_path = 'x'\n")
     resolved = place.resolve()
@@ -259,3 +259,8 @@ def test_the_users_folder_without_acestep_home(
     ):
         assert folder.is_relative_to(tmp_path) and folder.name == name
         assert "acestep" in folder.parts
+
+
+def test_settings_that_repeat_a_default_do_not_demand_a_planner(place: Place) -> None:
+    place.user("[generation]\nthinking = true\nuse_format = true\n")
+    assert place.resolve().planner_wish == "optional"
