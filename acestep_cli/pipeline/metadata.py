@@ -97,13 +97,13 @@ def cot_text(metadata: Metadata | Mapping[str, Any]) -> str:
     """
     fields = metadata.cot_fields if isinstance(metadata, Metadata) else metadata
     given = {name: fields[name] for name in COT_FIELDS if fields.get(name) is not None}
-    body = _dump({name: _written(name, value) for name, value in given.items()}) if given else ""
+    body = _dump(given).strip() if given else ""
     return f"<think>\n{body}\n</think>"
 
 
 def scalar_text(name: str, value: int | str) -> str:
     """What `cot_text` writes behind `name: `; long text goes on in indented lines."""
-    return _dump({name: _written(name, value)}).removeprefix(f"{name}: ")
+    return _dump({name: value}).removeprefix(f"{name}: ").removesuffix("\n")
 
 
 def read_metadata(fields: Mapping[str, object], *, upstream: bool = False) -> Reading:
@@ -143,8 +143,9 @@ def code_budget(duration: float | None) -> int:
     return int(_CODES_PER_SECOND * duration) + _SPARE_TOKENS
 
 
-def _dump(fields: Mapping[str, object]) -> str:
-    return yaml.safe_dump(fields, allow_unicode=True, sort_keys=True).strip()
+def _dump(fields: Mapping[str, Any]) -> str:
+    written = {name: _written(name, value) for name, value in fields.items()}
+    return yaml.safe_dump(written, allow_unicode=True, sort_keys=True)
 
 
 def _written(name: str, value: Any) -> Any:
