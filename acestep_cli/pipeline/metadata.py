@@ -169,7 +169,7 @@ def _checked(name: str, raw: object) -> object:
 def _as_written(name: str, raw: object) -> object:
     if name in ("bpm", "duration"):
         return _original_number(int if name == "bpm" else float, raw)
-    return raw if raw not in ("", "N/A") else None
+    return None if raw == "N/A" and name in ("keyscale", "language", "timesignature") else raw
 
 
 def _original_number(kind: Callable[[Any], float], raw: object) -> float | None:
