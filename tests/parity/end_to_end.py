@@ -42,7 +42,7 @@ def cases(folder: Path) -> list[Case]:
 
 def planned(entry: Mapping[str, Any]) -> list[Plan]:
     """One plan for each item, as the original's planner handed them to its renderer."""
-    return plans_of(entry["dit_arguments"], len(integers(entry["seed_value"])))
+    return plans_of(entry["dit_arguments"], len(integers(entry["sampler_arguments"]["seed"])))
 
 
 def _case(folder: Path, name: str, entry: dict[str, Any]) -> Case:
@@ -58,13 +58,13 @@ def _is_built(entry: Mapping[str, Any]) -> bool:
 
 def _songs(folder: Path, name: str, entry: dict[str, Any]) -> list[Check]:
     golden = load_file(folder / "end_to_end" / f"{name}.safetensors")
-    plans, seeds = planned(entry), integers(entry["seed_value"])
+    plans, received = planned(entry), entry["sampler_arguments"]
+    seeds, retakes = integers(received["seed"]), integers(received.get("retake_seed"))
     ours = Rendered(open_networks(folder, entry["model"]), entry["dit_arguments"], plans)
     checks = [
         _prompts(ours, entry["dit_prompts"]),
         equal("frames", ours.frames, entry["latent_frames"]),
     ]
-    retakes = integers(entry["sampler_arguments"].get("retake_seed"))
     for index, (plan, seed) in enumerate(zip(plans, seeds, strict=True)):
         checks.append(_codes(plan, golden, index))
         checks += compare_conditioning(ours, golden, index)

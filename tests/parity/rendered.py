@@ -109,7 +109,7 @@ class Rendered:
         silence = self.networks.silence
         instruction = self.arguments.get("instruction") or ""
         blank = text2music(self.plans[0].duration, silence, instruction, UPSTREAM)
-        if not any(codes_texts(self.arguments, len(self.plans))):
+        if not any(plan.audio_codes for plan in self.plans):
             return [blank] * len(self.plans)
         decoder = self.networks.detokenizer()
         # An item without codes has silence to follow.
