@@ -149,8 +149,8 @@ def _dump(fields: Mapping[str, Any]) -> str:
 
 
 def _written(name: str, value: Any) -> Any:
-    if name == "timesignature":
-        value = value.removesuffix("/4")
+    if name == "timesignature" and value.endswith("/4"):
+        value = value.partition("/")[0]
     digits = isinstance(value, str) and value.isdecimal() and len(value) <= _MOST_DIGITS
     return int(value) if digits else value
 
