@@ -33,29 +33,35 @@ def byte_spelling() -> list[str]:
 SPELLED = byte_spelling()
 NEWLINE, BLANK, TAB = (SPELLED[ord(character)] for character in "\n \t")
 _WHITESPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
-# What has one byte that belongs to no kind of whitespace is not blank, whatever comes before and
-# after it: tokens of half a character cannot add up to a blank.
+_CONTROL = "".join(map(chr, (*range(9), *range(11, 32), *range(0x7F, 0xA0))))
+# A token with a byte that belongs to nothing blank or unprintable is neither, whatever stands
+# around it: tokens of half a character cannot add up to a blank line.
 _BLANKS = frozenset(_WHITESPACE.encode())
+_SILENT = _BLANKS | frozenset(_CONTROL.encode())
 _BLANK_SPELLED = "".join(SPELLED[byte] for byte in _BLANKS)
 _WORDS = "".join(
     SPELLED[byte]
     for byte in range(256)
-    if (chr(byte).isalnum() if byte < 0x80 else byte not in _BLANKS)
+    if (chr(byte).isalnum() if byte < 0x80 else byte not in _SILENT)
 )
 _WORD = re.compile(f"[{_WORDS}]")
-# Tags, code marks, control characters; a newline that more text follows.
-_CONTROL = "".join(re.escape(SPELLED[byte]) for byte in (*range(9), *range(11, 32), 127))
-_UNFIT = re.compile(f"[<`{_CONTROL}]|{NEWLINE}[^{NEWLINE}]")
+# What could spell a tag, an escape in quotes or code; control characters; a newline that more text
+# follows.
+_UNFIT_BYTES = {ord(character) for character in (*"<`\\", *_CONTROL) if character.isascii()}
+_UNFIT = re.compile(
+    f"[{''.join(re.escape(SPELLED[byte]) for byte in _UNFIT_BYTES)}]|{NEWLINE}[^{NEWLINE}]"
+)
 
 
 class TextSets:
     """The sets that free text is chosen from.
 
     Captions and genres are made of `TEXT`: no added token, no `<` (a tag could be spelled out with
-    it), no backtick, no control character but tabs and, at a token's end, newlines: a token such
-    as `.\\n` or `\\n\\n` ends its line, one that goes on after a newline is left out.
-    No line ends before it holds a word: an ASCII letter or digit, or a byte beyond ASCII. Until
-    then only its first token may be blank.
+    it), no backslash (in quotes it could spell anything, or nothing), no backtick, no control
+    character but tabs and, at a token's end, newlines: a token such as `.\\n` or `\\n\\n` ends its
+    line, one that goes on after a newline is left out. No line ends before it holds a word: an
+    ASCII letter or digit, or a character beyond ASCII. Until then only its first token may be
+    blank.
     """
 
     def __init__(self, tables: Tables) -> None:

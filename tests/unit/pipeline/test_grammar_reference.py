@@ -1,0 +1,97 @@
+"""Every allowed set of the default grammar against the whole vocabulary, token by token."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import pytest
+
+from acestep_cli.pipeline.grammar import Allowed, Grammar, Run, Settings
+from tests.unit.pipeline.grammar_models import (
+    GENRES,
+    MOST,
+    check_plan,
+    listed,
+    models,
+    planner_words,
+    write,
+)
+from tests.unit.pipeline.grammar_reference import Reference
+
+TRACES = 200
+KINDS: tuple[tuple[int, tuple[str, ...]], ...] = ((600, ()), (31, ()), (240, tuple(GENRES)))
+GIVEN: dict[str, tuple[Any, ...]] = {
+    "bpm": (120, "999", 7),
+    "caption": ("A calm piano.", "'quoted: it''s'", "Two\n  lines: of it", "1984"),
+    "duration": (5, 12.5, "200"),
+    "genres": ("pop", "never heard of"),
+    "keyscale": ("C Major", "F# minor"),
+    "language": ("en", "xx", "yue"),
+    "timesignature": ("4/4", 6),
+}
+
+
+@cache
+def grammar(longest: int, genres: tuple[str, ...]) -> Grammar:
+    return Grammar(planner_words().tokenizer, max_duration=longest, genres=genres)
+
+
+def settings_of(rng: random.Random) -> Settings:
+    share = rng.choice((0.0, 0.3, 1.0))
+    return Settings(
+        phase=rng.choice(("cot", "understand")),
+        given={name: rng.choice(all_) for name, all_ in GIVEN.items() if rng.random() < share},
+        stop_at_reasoning=True,
+        skip_genres=rng.random() < 0.5,
+        skip_caption=rng.random() < 0.2,
+        skip_language=rng.random() < 0.5,
+    )
+
+
+class Watch:
+    """Asks the reference at every step; equal questions about equal sets are asked once."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+        self.sets: dict[Allowed, frozenset[int]] = {}
+
+    def __call__(self, run: Run, output: Sequence[int]) -> None:
+        assert not run.needs_scores
+        allowed = run.allowed()
+        if allowed not in self.sets:
+            ids = listed(allowed)
+            self.sets[allowed] = frozenset(ids)
+            assert ids == sorted(self.sets[allowed])
+        if len(allowed.ids) > 1:
+            assert allowed.greedy == (run.state == "LANGUAGE_VALUE")
+        expected = self.reference.allowed(output)
+        assert self.sets[allowed] == expected, (
+            run.state,
+            planner_words().tokenizer.decode(list(output)),
+            sorted(self.sets[allowed] ^ expected)[:20],
+        )
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_every_allowed_set_is_what_the_rules_say(part: int) -> None:
+    words = planner_words()
+    kinds = sorted(models(words))
+    for number in range(part, TRACES, 8):
+        rng = random.Random(number)
+        longest, genres = KINDS[number % len(KINDS)]
+        # Most models end their captions soon, so that there are steps of every kind.
+        name = "some newlines" if number % 4 else kinds[number // 4 % len(kinds)]
+        settings = settings_of(rng)
+        reference = Reference(words, settings, longest, genres)
+        run = grammar(longest, genres).run(settings)
+        limit = MOST + 20
+        output = write(run, models(words)[name], rng, limit=limit, watch=Watch(reference))
+        text = words.tokenizer.decode(output)
+        if settings.phase == "understand":
+            plan, closed, _ = text.partition("</think>")
+            text = plan + closed
+        assert len(output) <= MOST or settings.phase == "understand"
+        check_plan(text, settings, reference.fields, longest)
