@@ -21,6 +21,9 @@ from acestep_cli.request.validate import check as check_field
 from acestep_cli.term.output import Output, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from acestep_cli.weights.places import Place
     from acestep_cli.weights.tokenizer import Tokenizer
 
 GROUP_HELP = """Find what a model would misread in lyrics.
@@ -93,8 +96,10 @@ def _report(
         # No song can be made of it: what else could be said would only take long.
         return Report(tuple(refused), language), ()
     findings = words.check_lyrics(text, request.duration, request.vocal_language)
+    # A folder that somebody named must exist; what lies in it may be damaged.
+    places = _places(settings)
     try:
-        tokenizer = _tokenizer(settings)
+        tokenizer = _tokenizer(places)
         if tokenizer is None:
             reason = "that needs the text encoder of a checkpoint, and none was found"
         else:
@@ -107,15 +112,20 @@ def _report(
     return Report(tuple(findings), language), (Warned("not_counted", message),)
 
 
-def _tokenizer(settings: Settings) -> Tokenizer | None:
-    """The tokenizer of the installed text encoder; that of the demonstration counts otherwise."""
+def _places(settings: Settings) -> list[Place]:
+    """Where checkpoints may lie, without the demonstration, whose tokenizer counts otherwise."""
     from acestep_cli.config.paths import current_folder
-    from acestep_cli.weights.locate import installed
     from acestep_cli.weights.places import search_places
-    from acestep_cli.weights.tokenizer import Tokenizer
 
     places = search_places(settings.checkpoints, environ=os.environ, cwd=current_folder())
-    found = installed([place for place in places if not place.is_demo], "text_encoder")
+    return [place for place in places if not place.is_demo]
+
+
+def _tokenizer(places: Sequence[Place]) -> Tokenizer | None:
+    from acestep_cli.weights.locate import installed
+    from acestep_cli.weights.tokenizer import Tokenizer
+
+    found = installed(places, "text_encoder")
     return Tokenizer(found[0].path) if found else None
 
 

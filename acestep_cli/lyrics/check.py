@@ -43,7 +43,7 @@ def check_lyrics(
     crowded = density_warning(text, duration, given) if duration is not None else None
     if crowded:
         found.append(Finding(0, *crowded))
-    return sorted(found)
+    return sorted(set(found))
 
 
 def _check_sections(sections: list[Section]) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def _check_language(sung: str, language: str | None) -> Iterator[Finding]:
     script = main_script(sung)
     if not language or not script or script in scripts_of(language):
         return
-    if count_scripts(sung)[script] >= _TELLING_LETTERS:
+    if sum(count_scripts(sung).values()) >= _TELLING_LETTERS:
         usual = " or ".join(name.title() for name in scripts_of(language))
         yield Finding(
             0,

@@ -118,4 +118,6 @@ def _length(line: str, language: str) -> Iterator[tuple[str, str]]:
 
 def _is_chord_line(line: str) -> bool:
     words = line.replace("|", " ").split()
-    return len(words) > 1 and all(map(_CHORD.fullmatch, words)) and len(set("".join(words))) > 1
+    # Single letters alone may be an alphabet that is sung.
+    told = any(len(word) > 1 for word in words) or "|" in line or "  " in line
+    return told and len(words) > 1 and all(map(_CHORD.fullmatch, words))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 
 from acestep_cli.lyrics.sections import SECTION_NAMES, TAG, section_name
 
@@ -62,6 +63,7 @@ def is_known(tag: str) -> bool:
     return bool(section_name(tag)) or not _MANNERS.isdisjoint(_words(tag))
 
 
+@lru_cache(maxsize=256)
 def suggest(tag: str) -> str:
     """The tag that the text of an unknown one was probably meant to be; empty without a guess."""
     translated = _translated(tag)
