@@ -125,12 +125,14 @@ def test_a_grammar_that_looks_gets_all_scores_and_they_decide() -> None:
     model, fake = decoder(noise)
     run = ListRun(ANY, only(11, 12, 13), ANY, looks=[1])
     options = TokenOptions(temperature=0.0, guidance=3.0)
-    written = write(model, run, options, prompts=((1, 2), (3,)), limit=2)
-    first = written.tokens[0]
+    written = write(model, run, options, prompts=((1, 2), (3,)), limit=3)
+    first, second, third = written.tokens
     expected = guided(torch.stack([noise((1, 2, first)), noise((3, first))]), 3.0)
     assert torch.equal(run.scores[1], expected)
-    assert written.tokens[1] == 11 + int(expected[11:14].argmax())
-    assert fake.asked == [VOCABULARY, VOCABULARY]
+    assert second == 11 + int(expected[11:14].argmax())
+    after = [noise((*prompt, first, second)) for prompt in ((1, 2), (3,))]
+    assert third == int(guided(torch.stack(after), 3.0).argmax())
+    assert fake.asked == [VOCABULARY] * 3
 
 
 def test_guidance_compares_two_streams_that_grow_alike() -> None:
@@ -187,6 +189,19 @@ def test_a_signal_stops_within_one_token(patience: int) -> None:
     assert patience > 0 or not fake.streams
 
 
+def test_a_signal_stops_within_the_steps_that_forced_tokens_left() -> None:
+    model, fake = decoder(never_end)
+    polls = iter(range(1000))
+    with pytest.raises(Cancelled):
+        write(
+            model,
+            ListRun(*[only(7)] * 30, ANY),
+            limit=100,
+            cancelled=lambda: ExitCode.INTERRUPTED if next(polls) == 40 else None,
+        )
+    assert fake.steps == 9  # 31 polls before tokens, then one before each step
+
+
 @pytest.mark.parametrize("state", ["CAPTION_VALUE", CODES])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_scores_that_are_not_finite_are_told(
@@ -215,13 +230,18 @@ def test_codes_that_wait_to_be_read_are_the_same(
     at_once = write(decoder(noise)[0], codes(), options, limit=limit)
     monkeypatch.setattr(generation, "UNREAD", {"cpu": 3})
     told: list[tuple[int, int]] = []
-    grammar = codes()
-    waiting = write(
-        decoder(noise)[0], grammar, options, limit=limit, on_token=lambda *what: told.append(what)
-    )
+    steps: list[int] = []
+    grammar, (model, fake) = codes(), decoder(noise)
+
+    def tell(done: int, token: int) -> None:
+        told.append((done, token))
+        steps.append(fake.steps)
+
+    waiting = write(model, grammar, options, limit=limit, on_token=tell)
     assert waiting == at_once
     assert waiting.ended == (limit > 7)
     assert told == list(enumerate(waiting.tokens, 1))
+    assert steps == ([2, 2, 2, 4, 4] if limit == 5 else [2, 2, 2, 5, 5, 5, 6])
     assert len(grammar.taken) == min(limit, 7)
 
 

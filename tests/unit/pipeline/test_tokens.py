@@ -130,6 +130,16 @@ def test_the_quick_nucleus_is_the_sorted_one(share: float) -> None:
         assert quick.isfinite().sum() >= 1
 
 
+def test_a_share_that_is_met_exactly_lets_one_more_stay() -> None:
+    """Ten have odds of 1 and twenty of a half, so that the ten have just half of all."""
+    scores = torch.tensor([-math.log(2)]).repeat(30)
+    scores[::3] = 0
+    assert scores.exp().sum(dtype=torch.float64) == 20
+    for nucleus in (sorted_nucleus, narrowed_nucleus):
+        stays = nucleus(scores, 0.5).isfinite()
+        assert stays.nonzero().flatten().tolist() == sorted([1, *range(0, 30, 3)])
+
+
 @given(
     st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=40),
     st.floats(1e-6, 1 - 1e-6),

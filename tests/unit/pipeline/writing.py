@@ -36,6 +36,7 @@ class FormulaDecoder:
         return self._hidden()
 
     def step(self, token: int | Tensor) -> Tensor:
+        assert 0 <= int(token) < VOCABULARY
         self.steps += 1
         self.streams = [(*stream, int(token)) for stream in self.streams]
         return self._hidden()
