@@ -91,7 +91,10 @@ def _report(
     language = request.vocal_language
     if language == "unknown":
         language = words.guess_language(text)
-    refused = [Finding(0, "refused", p.message) for p in check_field(BY_NAME["lyrics"], text)]
+    refused = [
+        Finding(0, "refused", f"{problem.message}; {problem.remedy}")
+        for problem in check_field(BY_NAME["lyrics"], text)
+    ]
     if refused:
         # No song can be made of it: what else could be said would only take long.
         return Report(tuple(refused), language), ()
@@ -208,7 +211,8 @@ def _loss(what: str, fit: Fit, where: str) -> str:
 
 def _summary(text: str, report: Report) -> str:
     sung = words.density(text, 1.0)
-    parts = [f"{sung.count} {sung.unit}" if sung.count else "nobody sings"]
+    unit = sung.unit if sung.count > 1 else sung.unit.removesuffix("s")
+    parts = [f"{sung.count} {unit}" if sung.count else "nobody sings"]
     if sung.count:
         parts += [report.language, f"about {words.estimate_duration(text)} s"]
         fitting = words.fitting_durations(text, report.language)

@@ -71,6 +71,15 @@ def test_strict_fails_and_still_tells(odd: Path, tmp_path: Path) -> None:
     assert "hint:" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[Verse]\nla", "1 word · "), ("星 光", "2 syllables · zh"), ("[inst]", "nobody sings · no")],
+)
+def test_what_is_sung(text: str, words: str, tmp_path: Path) -> None:
+    done = run(check("-"), tmp_path, input=text)
+    assert done.stderr.splitlines()[-1].startswith(words)
+
+
 def test_stdin(tmp_path: Path) -> None:
     assert run(check("-"), tmp_path, input=ODD).stdout.startswith("3: 'Verse 1:'")
     done = run(check("-", "--caption", "-"), tmp_path, input=ODD)
@@ -180,7 +189,9 @@ def test_lyrics_that_no_song_takes_are_one_finding(tmp_path: Path) -> None:
     (tmp_path / "huge.txt").write_text("Verse 1:\nla la\n" * 30_000, encoding="utf-8")
     done = run(check("huge.txt", "--strict"), tmp_path)
     assert done.returncode == 5
-    assert done.stdout == "0: lyrics has 450000 characters, more than 20000\n"
+    assert done.stdout == (
+        "0: lyrics has 450000 characters, more than 20000; shorten lyrics to 4096 characters\n"
+    )
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads everything")
