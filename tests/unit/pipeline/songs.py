@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import weakref
 from dataclasses import replace
@@ -54,7 +53,6 @@ class Watched(Networks):
 
     def _noting(self, name: str, load: Any) -> Any:
         def noted() -> Any:
-            gc.collect()
             crowd = tuple(other for other, found in self._alive if found() is not None)
             network = load()
             self.loaded.append(name)

@@ -74,23 +74,23 @@ def test_a_window_that_is_not_full_ends_in_silence(model: str) -> None:
         assert list(found) == indices.flatten().tolist()
 
 
-@pytest.mark.parametrize(("samples", "count"), [(1920, 1), (9_599, 1), (11_520, 2), (50_000, 6)])
+@pytest.mark.parametrize(("samples", "count"), [(1920, 1), (9_599, 1), (11_520, 2)])
 def test_five_codes_a_second(networks: Watched, samples: int, count: int) -> None:
     assert len(codes_of_audio(sound(samples), networks)) == count
 
 
 def test_sound_has_its_codes_whatever_the_tiles() -> None:
-    audio, heard = sound(60_000), list[float]()
+    audio, heard = sound(30_000), list[float]()
     first = networks_of()
     found = codes_of_audio(audio.numpy(), first, heard.append)
-    assert heard[-1] == 31 * 1920 / 48_000
+    assert heard[-1] == 15 * 1920 / 48_000
     assert first.loaded == ["encoder", "audio_tokenizer"] and first.crowds == [(), ()]
     again = networks_of()
     again.policy = replace(again.policy, tile_frames=4)
     assert codes_of_audio(audio, again) == found
     mean = encode_song(first.encoder(), audio, Tiling(1000))
     assert codes_of(mean, first.audio_tokenizer(), first.silence) == found
-    other = codes_of_audio(sound(60_000, seed=4), first)
+    other = codes_of_audio(sound(9_600, seed=4), first)
     assert other != found
 
 

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from acestep_cli.errors import Cancelled, ExitCode
 from acestep_cli.events import Event, StageProgress, StageStarted
+from acestep_cli.pipeline.conditioner import write_words
 from acestep_cli.pipeline.hints import codes_of
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.plan import Plan
-from acestep_cli.pipeline.song import make_songs
+from acestep_cli.pipeline.prompts import TEXT2MUSIC
+from acestep_cli.pipeline.song import crop, make_songs
 from tests.unit.pipeline.songs import (
     CODES,
     OTHER_CODES,
@@ -170,6 +172,35 @@ def test_an_instruction_of_ones_own_is_kept(turbo: Watched) -> None:
         latents_of(turbo, with_codes(), instruction=text)[0] for text in ("", "Hum along:")
     )
     assert not torch.equal(usual, own)
+
+
+def test_cover_strength_acts_on_a_plain_song_only_as_upstream(turbo: Watched) -> None:
+    own, kept, upstream, usual = (
+        latents_of(turbo, PLAN, instruction=text, audio_cover_strength=strength, parity=parity)[0]
+        for text, strength, parity in (
+            ("Hum along:", 1.0, Parity()),
+            ("Hum along:", 0.0, Parity()),
+            ("Hum along:", 0.0, Parity(cover_strength_everywhere=True)),
+            ("", 1.0, Parity()),
+        )
+    )
+    assert torch.equal(own, kept) and not torch.equal(own, usual)
+    assert torch.equal(upstream, usual)
+
+
+@pytest.mark.parametrize("name", ["cover_strength_cfg", "cover_strength_noise_batch2"])
+def test_the_second_prompt_is_as_long_as_the_first(turbo: Watched, name: str) -> None:
+    arguments, golden = handler_case(name)
+    words = Plan(arguments["captions"], arguments["lyrics"], 5.0, "en", bpm=arguments.get("bpm"))
+    first, second = (
+        write_words(words, text, 5.0, turbo.tokenizer, Parity())
+        for text in (arguments["instruction"], TEXT2MUSIC)
+    )
+    assert list(crop(second, first).caption_ids) == golden["non_cover_text_ids"][0].tolist()
+    assert len(second.caption_ids) != len(first.caption_ids)
+    longer = crop(first, second)
+    assert len(longer.caption_ids) == len(second.caption_ids)
+    assert longer.lyric_ids == first.lyric_ids
 
 
 def _all_differ(found: Sequence[Tensor]) -> bool:
