@@ -112,37 +112,40 @@ def sorted_nucleus(scores: Tensor, share: float) -> Tensor:
 
 
 def narrowed_nucleus(scores: Tensor, share: float) -> Tensor:
-    """The same as `sorted_nucleus` for many scores on a CPU, in an eighth of its time.
+    """The same as `sorted_nucleus` for many scores on a CPU, in a fifth of its time or less.
 
-    Halves the range (of ratios) in which the last kept score lies a few times, then sorts what is
-    in it. Reads values back all the time, so it is not for a GPU.
+    Leaves out what is too unlikely anyway, halves the range (of ratios) in which the last to stay
+    is, a few times, and sorts what is left of it. It reads values back all the time: nothing for a
+    GPU.
     """
     top = scores.max()
-    odds = (scores - top).exp()
+    odds = (scores - top).exp_()
     total = odds.sum(dtype=torch.float64).item()
     if not math.isfinite(total):
         return scores
-    low, high, before = _bracket(odds, total, share)
-    inside = scores[(odds > low) & (odds <= high)].sort(descending=True).values
-    sums = before + (inside - top).exp().cumsum(0, dtype=torch.float64)
+    # All below this together have half of what may be dropped, at most.
+    least = np.float32(total * (1 - share) / (2 * len(scores)))
+    likely = scores.masked_select(odds > float(least))
+    odds = (likely - top).exp_()
+    low, high, before = _bracket(odds, least, total * share)
+    inside = likely[(odds > low) & (odds <= high)].sort(descending=True).values
+    sums = before + (inside - top).exp_().cumsum(0, dtype=torch.float64)
     count = 1 + int((sums[:-1] <= total * share).sum())
     edge = inside[count - 1]
+    left = F.threshold(scores, float(np.nextafter(edge.numpy(), -np.inf)), -math.inf)
     surplus = int((inside >= edge).sum()) - count
-    keep = scores >= edge
     if surplus:
-        keep[(scores == edge).nonzero()[-surplus:]] = False
-    return _only(scores, keep)
+        left[(scores == edge).nonzero()[-surplus:]] = -math.inf
+    return left
 
 
-def _bracket(odds: Tensor, total: float, share: float) -> tuple[float, float, float]:
-    """Bounds low < odds <= high of the last to stay, and what those above `high` have together."""
-    # All below this `low` together have half of what may be dropped, at most.
-    low, high = np.float32(total * (1 - share) / (2 * len(odds))), np.float32(1)
-    before = 0.0
+def _bracket(odds: Tensor, least: np.float32, bound: float) -> tuple[float, float, float]:
+    """Limits low < odds <= high of the last to stay, and what those above `high` have together."""
+    low, high, before = least, np.float32(1), 0.0
     for _ in range(HALVINGS):
         middle = np.sqrt(low * high)
         mass = F.threshold(odds, float(middle), 0.0).sum(dtype=torch.float64).item()
-        if mass > total * share:
+        if mass > bound:
             low = middle
         else:
             high, before = middle, mass
@@ -152,7 +155,7 @@ def _bracket(odds: Tensor, total: float, share: float) -> tuple[float, float, fl
 def _fall(scores: Tensor, temperature: float, uniform: float) -> Tensor:
     """Where `uniform` falls: the first position whose probability, added to all before it, is
     above `uniform`. Probabilities are float32, their sums float64."""
-    odds = ((scores - scores.max()) / temperature).softmax(0)
+    odds = (scores - scores.max()).div_(temperature).softmax(0)
     sums = odds.cumsum(0, dtype=torch.float64)
     return torch.searchsorted(sums, sums[-1:] * uniform, right=True)[0]
 
