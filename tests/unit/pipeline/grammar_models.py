@@ -8,11 +8,17 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from pathlib import Path
 
+from tokenizers import AddedToken
+from tokenizers import Tokenizer as Backend
+from tokenizers.decoders import ByteLevel as Decoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+
 from acestep_cli.pipeline.grammar import Allowed, Run, Settings
 from acestep_cli.pipeline.metadata import parse_output
 from acestep_cli.request.languages import LANGUAGES
 from acestep_cli.weights.tokenizer import Tokenizer
-from tests.unit.pipeline.grammar_reference import KEYS, Vocabulary
+from tests.unit.pipeline.grammar_reference import KEYS, Vocabulary, spelled_bytes
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 GENRES = (GOLDEN / "lm" / "genres_vocab.txt").read_text("utf-8").splitlines()
@@ -33,6 +39,25 @@ def listed(allowed: Allowed) -> list[int]:
     """The ids, once for each object."""
     ids: list[int] = allowed.ids.tolist()
     return ids
+
+
+def write_tokenizer(folder: Path, merges: Sequence[tuple[str, str]]) -> Tokenizer:
+    """A tokenizer of all bytes and what `merges`, pairs of texts, make of them."""
+    spelling = {byte: spelled for spelled, byte in spelled_bytes().items()}
+
+    def spell(text: str) -> str:
+        return "".join(spelling[byte] for byte in text.encode())
+
+    pairs = [(spell(left), spell(right)) for left, right in merges]
+    tokens = [*spelled_bytes(), *dict.fromkeys(left + right for left, right in pairs)]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    backend = Backend(BPE(vocab=vocabulary, merges=pairs))
+    backend.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    backend.decoder = Decoder()
+    special = ("<|endoftext|>", "<|im_end|>", "<think>", "</think>")
+    backend.add_tokens([AddedToken(text, normalized=False) for text in special])
+    backend.save(str(folder / "tokenizer.json"))
+    return Tokenizer(folder)
 
 
 def preferring(words: Vocabulary, likes: Callable[[bytes], bool], share: float = 1.0) -> Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,15 @@ from acestep_cli.pipeline.grammar import Allowed, Grammar, Run, Settings
 from tests.unit.pipeline.grammar_models import (
     GENRES,
     MOST,
+    Model,
     check_plan,
     listed,
     models,
     planner_words,
     write,
+    write_tokenizer,
 )
-from tests.unit.pipeline.grammar_reference import Reference
+from tests.unit.pipeline.grammar_reference import Reference, Vocabulary
 
 TRACES = 200
 KINDS: tuple[tuple[int, tuple[str, ...]], ...] = ((600, ()), (31, ()), (240, tuple(GENRES)))
@@ -70,9 +73,21 @@ class Watch:
         expected = self.reference.allowed(output)
         assert self.sets[allowed] == expected, (
             run.state,
-            planner_words().tokenizer.decode(list(output)),
+            self.reference.words.tokenizer.decode(list(output)),
             sorted(self.sets[allowed] ^ expected)[:20],
         )
+
+
+def ask_throughout(
+    words: Vocabulary, grammar: Grammar, reference: Reference, model: Model, rng: random.Random
+) -> None:
+    """Let `model` write, ask at every step, and look at the whole plan."""
+    chosen = reference.settings
+    watch = Watch(reference)
+    output = write(grammar.run(chosen), model, rng, limit=MOST + 20, watch=watch)
+    assert len(output) <= MOST or chosen.phase == "understand"
+    plan, closed, _ = words.tokenizer.decode(output).partition("</think>")
+    check_plan(plan + closed, chosen, reference.fields, reference.longest)
 
 
 @pytest.mark.parametrize("part", range(8))
@@ -84,14 +99,20 @@ def test_every_allowed_set_is_what_the_rules_say(part: int) -> None:
         longest, genres = KINDS[number % len(KINDS)]
         # Most models end their captions soon, so that there are steps of every kind.
         name = "some newlines" if number % 4 else kinds[number // 4 % len(kinds)]
-        settings = settings_of(rng)
-        reference = Reference(words, settings, longest, genres)
-        run = grammar(longest, genres).run(settings)
-        limit = MOST + 20
-        output = write(run, models(words)[name], rng, limit=limit, watch=Watch(reference))
-        text = words.tokenizer.decode(output)
-        if settings.phase == "understand":
-            plan, closed, _ = text.partition("</think>")
-            text = plan + closed
-        assert len(output) <= MOST or settings.phase == "understand"
-        check_plan(text, settings, reference.fields, longest)
+        reference = Reference(words, settings_of(rng), longest, genres)
+        ask_throughout(words, grammar(longest, genres), reference, models(words)[name], rng)
+
+
+def test_tokens_with_newlines_anywhere(tmp_path: Path) -> None:
+    merges = [
+        ("\n", "\n"), ("\n", " "), ("\n ", "x"), ("\n ", "\n"), ("\n\n", "f"), (".", "\n"),
+        (".\n", "\n"), (" ", "\n"), (" \n", "a"), ("a", "\n"), (" ", "a"), (" a", "\n"),
+        (" ", " "), ("\t", "a"), ("d", "u"), ("\n", "d"), ("\n", "<"), (" ", "<"),
+    ]  # fmt: skip
+    words = Vocabulary(write_tokenizer(tmp_path, merges))
+    grammar = Grammar(words.tokenizer)
+    for name in ("some newlines", "newlines", "anything", "new lines without end"):
+        for seed in range(6):
+            rng = random.Random(seed)
+            reference = Reference(words, settings_of(rng), 600, ())
+            ask_throughout(words, grammar, reference, models(words)[name], rng)

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
 from acestep_cli.errors import CheckpointError
 from acestep_cli.pipeline.grammar import Grammar, Run
-from acestep_cli.weights import tokenizer as ours
-from tests.unit.pipeline.grammar_models import planner_words
-from tests.unit.pipeline.grammar_reference import spelled_bytes
+from tests.unit.pipeline.grammar_models import planner_words, write_tokenizer
 
 WORDS = planner_words()
 
@@ -67,22 +64,9 @@ def test_codes_may_be_none_at_all() -> None:
     assert run.state == "CODES_GENERATION"
 
 
-def write_tokenizer(folder: Path, merges: list[tuple[str, str]], added: list[str]) -> None:
-    tokens = [*spelled_bytes(), *("".join(pair) for pair in merges)]
-    vocabulary = {token: number for number, token in enumerate(tokens)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in added])
-    tokenizer.save(str(folder / "tokenizer.json"))
-
-
 @pytest.mark.parametrize("upstream", [False, True])
 def test_names_are_spelled_with_the_longest_single_tokens(tmp_path: Path, upstream: bool) -> None:
-    write_tokenizer(
-        tmp_path, [("p", "m"), ("b", "p")], ["<|im_end|>", "<|endoftext|>", "<think>", "</think>"]
-    )
-    tokenizer = ours.Tokenizer(tmp_path)
+    tokenizer = write_tokenizer(tmp_path, [("p", "m"), ("b", "p")])
     assert [tokenizer.decode([number]) for number in tokenizer.encode_plain("bpm:")] == [
         "b", "pm", ":",
     ]  # fmt: skip
@@ -97,6 +81,6 @@ def test_names_are_spelled_with_the_longest_single_tokens(tmp_path: Path, upstre
 
 
 def test_a_checkpoint_without_all_codes_is_refused(tmp_path: Path) -> None:
-    write_tokenizer(tmp_path, [], ["<|im_end|>", "<think>", "</think>", "<|audio_code_0|>"])
-    with pytest.raises(CheckpointError, match=r"audio_code_1\|"):
-        Grammar(ours.Tokenizer(tmp_path)).codes().allowed()
+    tokenizer = write_tokenizer(tmp_path, [])
+    with pytest.raises(CheckpointError, match=r"audio_code_0\|"):
+        Grammar(tokenizer).codes().allowed()
