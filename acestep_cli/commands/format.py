@@ -21,7 +21,7 @@ from acestep_cli.request import FIELDS
 from acestep_cli.term.output import Output, Result
 from acestep_cli.term.words import song_lines
 
-HELP = """Let the planner improve a caption and lyrics, and print them.
+HELP = """Improve a caption and lyrics with the planner, and print them.
 
 It writes the tempo, key, meter, length and language that go with them; what you give of these
 stays. Texts are given as they are, as @FILE, or as - for stdin.

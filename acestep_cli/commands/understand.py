@@ -26,7 +26,7 @@ from acestep_cli.request.problems import BadValue
 from acestep_cli.term.output import Output, Result
 from acestep_cli.term.words import song_lines
 
-HELP = """Describe a song: caption, tempo, key, meter, language and lyrics.
+HELP = """Describe a song in words: caption, tempo, key, meter, language and lyrics.
 
 SOURCE is an audio file, a file of audio codes, the codes themselves, or - for stdin. The planner
 describes what it hears; with --codes the song's audio codes are printed and nothing is described.

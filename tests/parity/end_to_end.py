@@ -1,6 +1,6 @@
 """Family `end_to_end`: plan, codes, latents and waveform of whole calls, against golden/end_to_end.
 
-The plan comes from `planned`, so that the planner's part and the renderer's are compared apart.
+The planner's part is in `planned`; here its plan is rendered.
 """
 
 from __future__ import annotations
@@ -31,18 +31,14 @@ from tests.parity.handler import (
     not_built,
     task_of,
 )
-from tests.parity.rendered import Rendered, plans_of
+from tests.parity.planned import planned
+from tests.parity.rendered import Rendered
 
 
 def cases(folder: Path) -> list[Case]:
     """One case an entry of FOLDER/end_to_end/cases.json."""
     entries = json.loads((folder / "end_to_end" / "cases.json").read_text("utf-8"))
     return [_case(folder, name, entry) for name, entry in entries.items()]
-
-
-def planned(entry: Mapping[str, Any]) -> list[Plan]:
-    """One plan for each item, as the original's planner handed them to its renderer."""
-    return plans_of(entry["dit_arguments"], len(integers(entry["sampler_arguments"]["seed"])))
 
 
 def _case(folder: Path, name: str, entry: dict[str, Any]) -> Case:
@@ -58,10 +54,12 @@ def _is_built(entry: Mapping[str, Any]) -> bool:
 
 def _songs(folder: Path, name: str, entry: dict[str, Any]) -> list[Check]:
     golden = load_file(folder / "end_to_end" / f"{name}.safetensors")
-    plans, received = planned(entry), entry["sampler_arguments"]
+    received = entry["sampler_arguments"]
     seeds, retakes = integers(received["seed"]), integers(received.get("retake_seed"))
+    plans, found = planned(folder, entry, len(seeds))
     ours = Rendered(open_networks(folder, entry["model"]), entry["dit_arguments"], plans)
     checks = [
+        *found,
         _prompts(ours, entry["dit_prompts"]),
         equal("frames", ours.frames, entry["latent_frames"]),
     ]

@@ -52,7 +52,7 @@ def _run(folder: Path, run: Json, longest: int) -> list[Check]:
     source = _Source(run, planner(folder).config.vocabulary)
     checks: list[Check] = []
     for number, call in enumerate(run["calls"]):
-        steps = list(_steps(folder, grammar, call))
+        steps = list(steps_of(folder, grammar, call))
         found = [*_compare(call, steps), *source.compare(call, steps)]
         found += _written(folder, grammar, call, steps)
         checks += [Check(f"call {number}: {c.what}", c.error, c.tolerance) for c in found]
@@ -90,7 +90,7 @@ def _prompts(grammar: Grammar, call: Json) -> list[list[int]]:
     return [grammar.tables.tokenizer.encode_plain(text) for text in texts]
 
 
-def _steps(folder: Path, grammar: Grammar, call: Json) -> Iterator[_Step]:
+def steps_of(folder: Path, grammar: Grammar, call: Json) -> Iterator[_Step]:
     """Every step behind the recorded tokens."""
     options, prompts = _options(call["settings"]), _prompts(grammar, call)
     language, run = planner(folder), start(grammar, call["settings"], call["prompt"])
@@ -165,7 +165,7 @@ def _furthest(what: str, ours: list[float], golden: list[float], tolerance: floa
     return Check(what, max(differences, default=0.0), tolerance)
 
 
-class _Leading(Draws):
+class Leading(Draws):
     """Numbers that fall in the middle of the stretches of the recorded tokens."""
 
     def __init__(self, steps: list[_Step], warmth: float) -> None:
@@ -193,7 +193,7 @@ def _written(folder: Path, grammar: Grammar, call: Json, steps: list[_Step]) -> 
         prompts,
         start(grammar, call["settings"], call["prompt"]),
         options,
-        _Leading(steps, options.temperature),
+        Leading(steps, options.temperature),
         end_ids=(tokenizer.require("<|im_end|>"), tokenizer.require("<|endoftext|>")),
         limit=limit,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity import end_to_end, handler, networks, samplers
+from tests.parity import end_to_end, handler, lm, networks, samplers
 from tests.parity.base import Case, relative
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -14,6 +14,7 @@ CASES = [
     *networks.cases(GOLDEN),
     *samplers.cases(GOLDEN),
     *(case for case in handler.cases(GOLDEN) if case.task in handler.BUILT),
+    *lm.cases(GOLDEN),
     *end_to_end.cases(GOLDEN),
 ]
 

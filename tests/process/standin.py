@@ -41,9 +41,12 @@ class RunSpec:
 
     resolved: Any
     command: tuple[str, ...]
+    wishes: tuple[Any, ...] = ()
+    without_planner: Any = None
     output_file: Path | None = None
     force: bool = False
     strict: bool = False
+    plan_only: bool = False
 
 
 def run_job(

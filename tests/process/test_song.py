@@ -67,13 +67,6 @@ def test_json_is_one_object_with_the_record(tmp_path: Path) -> None:
     assert answer["ok"] is True and answer["data"] == record_of(tmp_path)
 
 
-def test_without_no_lm_one_line_says_that_there_is_no_planner(tmp_path: Path) -> None:
-    words = [word for word in generate("--seed", "7") if word != "--no-lm"]
-    done = run(words, tmp_path)
-    assert done.returncode == 0
-    assert len([line for line in done.stderr.splitlines() if "planner" in line]) == 1
-
-
 def test_neither_diffusers_nor_transformers_is_needed(tmp_path: Path) -> None:
     blocked = tmp_path / "blocked"
     for name in ("diffusers", "transformers"):

@@ -47,7 +47,9 @@ def make(tmp_path: Path, checkpoints: Path) -> Make:
             **flags,
         }
         resolved = resolve(values, config_file=None, environ={}, cwd=tmp_path)
-        spec = RunSpec(resolved, ("acestep", "generate"), output_file, force, strict)
+        spec = RunSpec(
+            resolved, ("acestep", "generate"), output_file=output_file, force=force, strict=strict
+        )
         return run_job(spec, (heard.append,) if heard is not None else (), nobody)
 
     return run
