@@ -7,7 +7,7 @@ after a bounded number of tokens. With `upstream` the original's state machine d
 traps included (grammar_upstream).
 
     bpm 30..300, duration 10..max_duration, keyscale one of 70, language one of 51 (the likeliest
-    first token, whatever the temperature), timesignature 2, 3, 4 or 6: one of the list, then a
+    tokens, whatever the temperature), timesignature 2, 3, 4 or 6: one of the list, then a
     newline.
     caption: free text (`grammar_parts.Line`) of at most 512 tokens; it may go on in indented lines.
     genres: an entry of the list where there is one, else one line of free text, 64 tokens.

@@ -13,11 +13,12 @@ class Settings:
 
     phase: `cot` the metadata; `understand` the metadata, `</think>` and free lyrics until the end
         of the turn; `codes` audio codes alone, behind a prompt that holds the metadata.
-    given: values by field, as text or number; absent where None or blank. They are written as they
-        are: a caption with line breaks must come as the YAML that continues it on indented lines
-        (ValueError otherwise, as for line breaks in other fields). A given field is written even
-        where it would be skipped. Special tokens that a value spells out are written as plain
-        text; better take them out beforehand, as a reader of the text cannot tell them apart.
+    given: values by field, text or numbers; absent where None or blank. They are written as they
+        are, but for blanks around them: a caption with line breaks must come as the YAML that
+        continues it on indented lines (ValueError otherwise, as for line breaks in other fields).
+        A given field is written even where it would be skipped. Special tokens that a value spells
+        out are written as plain text; better take them out beforehand, as a reader of the text
+        cannot tell them apart.
     stop_at_reasoning: `cot` ends with the end of the turn where `</think>` would stand; else
         `</think>`, a blank line and codes follow.
     target: seconds of audio codes, 5 a second, at least one code; without it the model ends them,
