@@ -17,7 +17,9 @@ from torch import Tensor
 
 from acestep_cli.models.causal import CausalLM
 from acestep_cli.models.decoding_plain import PlainSteps
-from acestep_cli.models.heads import Head, PlainHead
+from acestep_cli.models.decoding_rows import RowSteps
+from acestep_cli.models.heads import Head
+from acestep_cli.models.packed import PackedModel
 from acestep_cli.models.qwen3 import Qwen3Config
 
 # Tokens of a piece of a prompt: enough for matrix products at full speed, few to compute twice.
@@ -42,17 +44,16 @@ class Steps(Protocol):
 class Decoder:
     """`streams` sequences of one model that grow together, each of at most `limit` tokens.
 
-    `steps` computes; by default the plain modules. Not for two threads at once.
+    Plain modules are computed as they are, packed ones by what they were packed for. Not for two
+    threads at once, nor two decoders of one packed model.
     """
 
-    def __init__(
-        self, model: CausalLM, *, streams: int, limit: int, steps: Steps | None = None
-    ) -> None:
+    def __init__(self, model: CausalLM | PackedModel, *, streams: int, limit: int) -> None:
         if streams < 1 or limit < 1:
             raise ValueError(f"{streams} streams of {limit} tokens: both must be at least 1")
         self.streams, self.limit = streams, limit
         self.device, self.vocabulary = model.head_weight.device, len(model.head_weight)
-        self._steps = PlainSteps(model, streams, limit) if steps is None else steps
+        self._steps = make_steps(model, streams, limit)
         self._prompts: list[tuple[int, ...]] = [()] * streams
         self._after: list[Tensor | None] = [None] * streams
         self._lengths: list[int] = []
@@ -116,6 +117,13 @@ class Decoder:
         return hidden
 
 
+def make_steps(model: CausalLM | PackedModel, streams: int, limit: int) -> Steps:
+    """What computes `model`, with an empty cache."""
+    if isinstance(model, PackedModel):
+        return RowSteps(model, streams, limit)
+    return PlainSteps(model, streams, limit)
+
+
 def cache_bytes(config: Qwen3Config, streams: int, limit: int, itemsize: int) -> int:
     """Memory of the keys and values of `streams` sequences of `limit` tokens."""
     block = config.block
@@ -129,4 +137,4 @@ def _common(first: Sequence[int], second: Sequence[int]) -> int:
     return next(differing, min(len(first), len(second)))
 
 
-__all__ = ["PIECE", "Decoder", "Head", "PlainHead", "Steps", "cache_bytes"]
+__all__ = ["PIECE", "Decoder", "Head", "Steps", "cache_bytes", "make_steps"]

@@ -35,7 +35,7 @@ class FastDiT:
     def __init__(self, layers: Iterable[DiTLayer]) -> None:
         self.scratch = Scratch()
         self.layers = [FastDiTLayer(layer, self.scratch) for layer in layers]
-        _keep_freed_memory()
+        keep_freed_memory()
 
     @torch.no_grad()
     def __call__(self, h: Tensor, rope: RopeTable, cross: CrossCache, projection: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class FastStack:
     def __init__(self, layers: Iterable[Block]) -> None:
         self.scratch = Scratch()
         self.layers = [FastBlock(layer, self.scratch) for layer in layers]
-        _keep_freed_memory()
+        keep_freed_memory()
 
     @torch.no_grad()
     def __call__(self, h: Tensor, rope: RopeTable, *, first: bool = False) -> Tensor:
@@ -258,7 +258,7 @@ def _of(values: Tensor, items: slice) -> Tensor:
     return values if values.shape[0] == 1 else values[items]
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Make glibc keep what the products allocate and free from layer to layer.
 
     It hands large blocks back to the kernel, so that their pages come fresh each time, until it has

@@ -61,6 +61,14 @@ def load_weights(
     module.load_state_dict(loaded, strict=True, assign=True)
 
 
+def check_weights(module: nn.Module, index: TensorIndex, *, rename: Rename | None = None) -> None:
+    """Hold `index` to the names and shapes of `module` as `load_weights` does, loading nothing.
+
+    For who then loads it part by part.
+    """
+    _check(module, _sources(index, "", rename), index.folder)
+
+
 def prefetch(indexes: Iterable[TensorIndex]) -> threading.Thread:
     """Ask the kernel to read all files of `indexes` ahead, from a thread of its own."""
     files = [file for index in indexes for file in index.files]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from acestep_cli.config import Settings
 from acestep_cli.hardware.policy import choose_policy
+from acestep_cli.models.causal import CausalLM
 from acestep_cli.pipeline.language import LanguageModel, open_language
 from acestep_cli.weights.folder import open_folder
 from tests.parity.base import Case, Check, no_grad
@@ -29,10 +31,13 @@ def cases(folder: Path) -> list[Case]:
 
 
 @cache
-def planner(folder: Path) -> LanguageModel:
-    """The planner of a golden folder by the real loading code, in float32 on the CPU."""
+def planner(folder: Path, *, plain: bool = False) -> LanguageModel:
+    """The planner of a golden folder by the real loading code, in float32 on the CPU; `plain`
+    with the modules as they are."""
     found = sorted((folder / "checkpoints").glob("acestep-5Hz-lm-*"))
     policy, _ = choose_policy(Settings(device="cpu", dtype="float32"), {})
+    if plain:
+        policy = replace(policy, kernels={})
     return open_language(open_folder(found[0].name, "planner", found[0]), policy)
 
 
@@ -49,8 +54,10 @@ def _compare(folder: Path, path: Path, name: str) -> list[Check]:
             key: value[row][mask] if value.shape[1] == len(mask) else value[row]
             for key, value in golden.items()
         }
-        checks += _whole(planner(folder), valid, tensors["columns"], row)
-        checks += _cached(planner(folder), valid, tensors["columns"], row)
+        plain = planner(folder, plain=True)
+        checks += _whole(plain, valid, tensors["columns"], row)
+        for language in (plain, planner(folder)):
+            checks += _cached(language, valid, tensors["columns"], row)
     return checks
 
 
@@ -59,6 +66,7 @@ def _whole(
 ) -> list[Check]:
     """All positions at once."""
     model = language.model
+    assert isinstance(model, CausalLM)
     scores = model(golden["input_ids"][None])[0]
     found = {
         "last_hidden_state": model.model(golden["input_ids"][None])[0],
