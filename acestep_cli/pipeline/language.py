@@ -55,10 +55,9 @@ def open_language(folder: Folder, policy: Policy) -> LanguageModel:
         model = CausalLM(config)
     check_weights(model, index, rename=rename)
     dtype = getattr(torch, policy.dtype)
-    if policy.device.kind == "cpu" and policy.kernels.get("transformer") == "rows":
+    if policy.device.kind == "cuda" or policy.kernels.get("transformer") == "rows":
         _check_widths(folder, config, policy.lm_quantization)
-        packed = _packed(config, index, rename, dtype, policy.lm_quantization)
-        return LanguageModel(packed, tokenizer, config)
+        return LanguageModel(_packed(config, index, rename, policy), tokenizer, config)
     load_weights(model, index, dtype=dtype, device=policy.device.torch_name, rename=rename)
     return LanguageModel(model.eval(), tokenizer, config)
 
@@ -77,28 +76,24 @@ def _check_widths(folder: Folder, config: Qwen3Config, quantization: Quantizatio
             ) from error
 
 
-def _packed(
-    config: Qwen3Config,
-    index: TensorIndex,
-    rename: Rename,
-    dtype: torch.dtype,
-    quantization: Quantization,
-) -> PackedModel:
+def _packed(config: Qwen3Config, index: TensorIndex, rename: Rename, policy: Policy) -> PackedModel:
     """Packed layer by layer, each from a mapping of its own that ends with it, so that no more
     than one layer is in memory twice."""
-    make = product_maker(quantization)
+    dtype, device = getattr(torch, policy.dtype), policy.device.torch_name
+    make = product_maker(policy.lm_quantization)
     # What is rounded further needs no more than the published precision.
-    stored = dtype if quantization == "none" else torch.bfloat16
+    stored = dtype if policy.lm_quantization == "none" else torch.bfloat16
     layers = []
     for number in range(config.layers):
         with torch.device("meta"):
             block = Block(config.block)
         only = partial(_under, f"model.layers.{number}.", rename)
-        load_weights(block, index, dtype=stored, rename=only)
+        load_weights(block, index, dtype=stored, device=device, rename=only)
         layers.append(PackedLayer(block, make))
     with torch.device("meta"):
         rest = CausalLM(replace(config, layers=0))
-    load_weights(rest, index, dtype=stored, rename=partial(_beside_layers, rename))
+    beside = partial(_beside_layers, rename)
+    load_weights(rest, index, dtype=stored, device=device, rename=beside)
     return PackedModel(config, layers, rest, dtype, make)
 
 

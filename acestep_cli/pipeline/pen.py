@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from acestep_cli.events import Observer, Warned
+from acestep_cli.events import Noted, Observer, Warned
 from acestep_cli.pipeline.generation import Generated
 from acestep_cli.pipeline.grammar import Grammar, Run
 from acestep_cli.pipeline.grammar_free import FreeRun
@@ -68,10 +68,9 @@ class Pen:
         """Metadata and lyrics."""
         return self._metadata(self._text(prompt, self.tools.grammar.understand(forced)))
 
-    def codes(self, prompts: tuple[str, ...], seconds: float | None) -> tuple[int, ...]:
+    def codes(self, prompts: tuple[str, ...], seconds: float) -> tuple[int, ...]:
         """Audio codes of `seconds`."""
-        budget = code_budget(seconds)
-        total = int(seconds * CODES_PER_SECOND) if seconds is not None else None
+        budget, total = code_budget(seconds), int(seconds * CODES_PER_SECOND)
         run = self.tools.grammar.codes(seconds if self.tools.constrained else None)
         written = self._write(prompts, run, budget, unit="codes", total=total)
         first = self.tools.tokenizer.require("<|audio_code_0|>")
@@ -103,7 +102,9 @@ class Pen:
         upstream = self.tools.parity.upstream_grammar
         output = parse_output(self.tools.tokenizer.decode(written.tokens), upstream=upstream)
         fields = {**output.fields, "lyrics": output.lyrics}
-        read = read_metadata(fields, upstream=upstream).metadata
-        if not read.cot_fields:
+        read = read_metadata(fields, upstream=upstream)
+        for reason in read.dropped:
+            self.tools.observer(Noted(f"left out of the planner's answer: {reason}"))
+        if not read.metadata.cot_fields:
             raise Unfinished("wrote nothing that can be read")
-        return read
+        return read.metadata

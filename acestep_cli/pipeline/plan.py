@@ -124,13 +124,15 @@ def plan_of(wish: Wish) -> Plan:
     )
 
 
-def lyric_warnings(plan: Plan) -> list[tuple[str, str]]:
-    """(code, sentence) pairs on what the model will sing, skip or rush though nobody meant it."""
-    found = words.check_lyrics(plan.lyrics, plan.duration, plan.language)
+def lyric_warnings(
+    lyrics: str, duration: float | None, language: str | None
+) -> list[tuple[str, str]]:
+    """(code, sentence) pairs on what the model will sing, skip or rush though nobody meant it; what
+    depends on a length or language that is open is left out."""
     return [
         (
             finding.code,
             f"lyrics, line {finding.line}: {finding.message}" if finding.line else finding.message,
         )
-        for finding in found
+        for finding in words.check_lyrics(lyrics, duration, language)
     ]

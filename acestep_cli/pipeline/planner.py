@@ -187,14 +187,15 @@ class Planner:
     ) -> Thought:
         """The second phase: codes behind the caption that was asked for and what was reasoned;
         without a first phase that is the metadata as given."""
-        known = thought.wish.filled(duration=plan_of(thought.wish).duration)
+        duration = plan_of(thought.wish).duration
+        known = replace(thought.wish, duration=duration)
         words = known if known.final_caption else replace(known, caption=asked.caption)
         caption, lyrics = pen.plain(words.caption, words.lyrics)
         reasoned = self._reasoning_text(pen, reasoning or _given(known))
         prompts = [codes_prompt(caption, lyrics, reasoned)]
         if self.planning.guidance > 1:
             prompts.append(unconditional_prompt(pen.plain(self.planning.negative)[0]))
-        codes = pen.codes(tuple(prompts), known.duration)
+        codes = pen.codes(tuple(prompts), duration)
         return replace(thought, wish=replace(known, audio_codes=codes))
 
     def _reasoning_text(self, pen: Pen, fields: Mapping[str, Any]) -> str:

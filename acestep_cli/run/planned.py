@@ -82,5 +82,6 @@ def _keep(
     record.set(items=made.items)
     if job.planner is not None or job.spec.wishes:
         observer(Planned(index, plan.metas, len(plan.audio_codes)))
-    for code, message in lyric_warnings(plan):
-        observer(Warned(code, message))
+    if job.wishes[index].lyrics:  # what the planner wrote is nobody's to mend
+        for code, message in lyric_warnings(plan.lyrics, plan.duration, plan.language):
+            observer(Warned(code, message))

@@ -11,7 +11,7 @@ from acestep_cli.errors import CheckpointMissing, UsageError
 from acestep_cli.events import Event, Noted, Warned
 from acestep_cli.hardware.planner import Hardware, choose_hardware, context_positions
 from acestep_cli.jobs.digest import request_digest
-from acestep_cli.pipeline.plan import Wish, wish_of
+from acestep_cli.pipeline.plan import Wish, lyric_warnings, plan_of, wish_of
 from acestep_cli.pipeline.planning import Planning, planning_of
 from acestep_cli.pipeline.settle import draw_seeds, settle
 from acestep_cli.request import SongRequest
@@ -50,9 +50,8 @@ def prepare(spec: RunSpec) -> Job:
     folders = used_folders(checkpoints, crew.planner)
     # The kernel reads the weights while torch is being imported.
     prefetch(read_index(part.path) for part in folders)
-    early: list[Event] = [
-        Warned(code, message) for code, message in (*spec.resolved.warnings, *warnings)
-    ]
+    found = (*spec.resolved.warnings, *warnings, *_lyric_warnings(crew))
+    early: list[Event] = [Warned(code, message) for code, message in dict.fromkeys(found)]
     if spec.strict and early:
         assert isinstance(early[0], Warned)
         raise UsageError(early[0].message, "leave out --strict to go on with a warning")
@@ -135,6 +134,15 @@ def _assemble(
         sentence = f"{hardware.reason}: the song is made without it"
         remarks = (Noted(f"{sentence} (to fetch one: {fetch_command(DEFAULT_PLANNER)})"),)
     return _Crew(hardware, None, planning_of(request.replace(no_lm=True)), wishes, remarks)
+
+
+def _lyric_warnings(crew: _Crew) -> list[tuple[str, str]]:
+    """What can be said of given lyrics now: all of it, if nothing is left to the planner."""
+    found = []
+    for wish in crew.wishes:
+        duration = wish.duration if crew.planner is not None else plan_of(wish).duration
+        found += lyric_warnings(wish.lyrics, duration, wish.language)
+    return found
 
 
 def _positions(wish: Wish) -> int:

@@ -232,7 +232,7 @@ def test_what_cannot_be_described(go: Any, source: str, code: int, words: str) -
     [
         ("{", 5, "line 1 is not JSON"),
         ('{"caption": "x", "bmp": 1}', 5, "no part of a plan"),
-        ('{"caption": "x", "bpm": 1000}', 2, "bpm 1000 is not within 30-300"),
+        ('{"caption": "x", "bpm": 1000}', 2, "bpm 1000 is not within 30 to 300"),
         ('{"caption": "x", "audio_codes": "<|audio_code_99999|>"}', 5, "outside 0 to 63999"),
         ('{"bpm": 90}', 2, "nothing to make a song from"),
     ],
@@ -248,17 +248,18 @@ def test_planning_stops_at_a_signal(tmp_path: Path) -> None:
     command = acestep(
         "generate", "lofi", "--duration", "600", *FAST, "--checkpoints", str(CHECKPOINTS)
     )
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "codes" in line:
-            break
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    process.stderr.read()
-    assert process.wait(timeout=30) == 130
+    streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(tmp_path), text=True, **streams
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "codes" in line:
+                break
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        assert process.wait(timeout=30) == 130
     record = record_in(tmp_path)
     assert record["status"] == "cancelled" and record["stage"] == "plan"
 
