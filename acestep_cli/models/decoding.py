@@ -18,6 +18,7 @@ from torch import Tensor
 from acestep_cli.models.causal import CausalLM
 from acestep_cli.models.decoding_plain import PlainSteps
 from acestep_cli.models.decoding_rows import RowSteps
+from acestep_cli.models.decoding_static import StaticSteps
 from acestep_cli.models.heads import Head
 from acestep_cli.models.packed import PackedModel
 from acestep_cli.models.qwen3 import Qwen3Config
@@ -120,6 +121,8 @@ class Decoder:
 def make_steps(model: CausalLM | PackedModel, streams: int, limit: int) -> Steps:
     """What computes `model`, with an empty cache."""
     if isinstance(model, PackedModel):
+        if model.device.type == "cuda":
+            return StaticSteps(model, streams, limit, capture=True)
         return RowSteps(model, streams, limit)
     return PlainSteps(model, streams, limit)
 

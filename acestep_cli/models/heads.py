@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -24,7 +23,7 @@ class PlainHead:
     """`ids`, sorted int64, of the head `weight` [vocabulary, hidden]."""
 
     def __init__(self, weight: Tensor, ids: Tensor) -> None:
-        self.count = len(ids)
+        self.count, self.dtype = len(ids), weight.dtype
         self.parts = [
             (place, weight[rows] if isinstance(rows, slice) else weight[rows.to(weight.device)])
             for place, rows in cut_runs(ids)
@@ -33,22 +32,13 @@ class PlainHead:
     @torch.no_grad()
     def __call__(self, hidden: Tensor) -> Tensor:
         """hidden [n, hidden] to float32 [n, len(ids)]."""
-        return join(hidden, self.count, self.parts, F.linear)
-
-
-def join(
-    hidden: Tensor,
-    count: int,
-    parts: list[tuple[slice | Tensor, Tensor]],
-    product: Callable[[Tensor, Tensor], Tensor],
-) -> Tensor:
-    """float32 [n, count] from the product of `hidden` with each part's weight, in its place."""
-    if len(parts) == 1:
-        return product(hidden, parts[0][1]).float()
-    scores = hidden.new_empty(hidden.shape[0], count, dtype=torch.float32)
-    for place, weight in parts:
-        scores[:, place] = product(hidden, weight).float()
-    return scores
+        hidden = hidden.to(self.dtype)
+        if len(self.parts) == 1:
+            return F.linear(hidden, self.parts[0][1]).float()
+        scores = hidden.new_empty(hidden.shape[0], self.count, dtype=torch.float32)
+        for place, weight in self.parts:
+            scores[:, place] = F.linear(hidden, weight).float()
+        return scores
 
 
 def cut_runs(ids: Tensor) -> list[tuple[slice | Tensor, slice | Tensor]]:

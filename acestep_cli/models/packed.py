@@ -1,4 +1,4 @@
-"""A language model in the form that decoding on the CPU reads fastest.
+"""A language model in the form that decoding reads fastest.
 
 Products of the same input are one; queries and keys lie in an order that makes the rotation
 of RoPE one complex multiplication. Who packs a layer may drop it.
@@ -46,7 +46,7 @@ class PackedNorm:
         width = weight.shape[-1]
         # x / sqrt(|x|^2 / width + eps) is x * sqrt(width) / hypot(|x|, sqrt(width * eps)).
         self.weight = weight.detach().float() * width**0.5
-        self.floor = torch.tensor((width * norm.eps) ** 0.5)
+        self.floor = self.weight.new_tensor((width * norm.eps) ** 0.5)
 
     def __call__(self, x: Tensor, out: Tensor) -> Tensor:
         """Into `out`, which may be x."""
@@ -55,7 +55,7 @@ class PackedNorm:
 
 
 class PackedModel:
-    """A whole language model on the CPU. The embedding stays as it is, a mapped file for one.
+    """A whole language model. The embedding stays as it is, a mapped file for one.
 
     dtype: of the keys and values that decoding keeps.
     """
@@ -71,6 +71,7 @@ class PackedModel:
         self.config, self.layers, self.dtype = config, layers, dtype
         self.norm = PackedNorm(rest.model.norm)
         self.embedding, self.head_weight = rest.model.embed_tokens.weight, rest.head_weight
+        self.device = self.head_weight.device
         self.least_rows = max((layer.qkv.least_rows for layer in layers), default=1)
         self._make = make
         self._head: dict[int, Product] = {}

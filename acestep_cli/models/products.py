@@ -1,7 +1,7 @@
-"""Matrix products of a few rows with a weight that is read from memory each time, on the CPU.
+"""Matrix products of a few rows with a weight that is read from memory each time.
 
-What decides is the rate at which weights come in. oneDNN reaches memory's own rate on weights in
-its block format; kernels on plain bfloat16 rows stop at half of it.
+What decides is the rate at which weights come in. On the CPU oneDNN reaches memory's own rate on
+weights in its block format; kernels on plain bfloat16 rows stop at half of it.
 """
 
 from __future__ import annotations
@@ -34,14 +34,12 @@ MakeProduct = Callable[[Tensor], Product]
 
 def make_product(weight: Tensor) -> Product:
     """The product in the weight's own dtype; nothing is lost."""
-    if weight.dtype == torch.bfloat16 and pointwise_available(weight.dtype):
-        return _PackedProduct(weight)
-    return _FloatProduct(weight)
+    return _PackedProduct(weight) if _packs(weight) else _FloatProduct(weight)
 
 
 def make_gate(gate: Tensor, up: Tensor, make: MakeProduct) -> Product:
     """silu(x gate^T) * (x up^T) of the two weights [out, in] as if it were one product."""
-    if make is make_product and gate.dtype == torch.bfloat16 and pointwise_available(gate.dtype):
+    if make is make_product and _packs(gate):
         return _PackedGate(gate, up)
     return _JoinedGate(make(torch.cat([gate, up])))
 
@@ -106,7 +104,7 @@ class _FloatProduct:
 
     def __init__(self, weight: Tensor) -> None:
         self.weight = weight
-        self.fused = weight.dtype == torch.float32 and pointwise_available(weight.dtype)
+        self.fused = weight.dtype == torch.float32 and _has_kernel(weight)
 
     def __call__(self, x: Tensor) -> Tensor:
         """[n, in] to [n, out] in the weight's dtype."""
@@ -114,3 +112,11 @@ class _FloatProduct:
         if self.fused:
             return torch.ops.mkldnn._linear_pointwise(x, self.weight, None, "none", [], "")
         return F.linear(x, self.weight)
+
+
+def _packs(weight: Tensor) -> bool:
+    return weight.dtype == torch.bfloat16 and _has_kernel(weight)
+
+
+def _has_kernel(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and pointwise_available(weight.dtype)
