@@ -17,7 +17,7 @@ from typing import Any
 
 from acestep_cli.errors import AceStepError
 from acestep_cli.hardware.cpu import cpu_name, usable_cores
-from benchmarks import stages, table
+from benchmarks import planner, stages, table
 from benchmarks.build import SIZES, Folders, build
 from benchmarks.cuda import cuda
 from benchmarks.results import TARGETS, Report, Row
@@ -31,6 +31,7 @@ STAGES: dict[str, Callable[[Bench], None]] = {
     "dit": stages.dit,
     "vae": stages.vae,
     "song": song,
+    "planner": planner.planner,
     "cuda": cuda,
 }
 _NOTICEABLE = 1.02
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     if words[:1] == ["build"]:
         return _build_only(words[1:])
+    if words[:1] == ["planner"]:
+        return planner.command(words[1:], _begin, _end)
     options = _parser().parse_args(words)
     folders = Folders(options.folder.absolute())
     if not folders.is_built:
@@ -57,8 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(folders: Folders, options: argparse.Namespace) -> int:
     how = Options(dtype="bfloat16", threads=options.threads)
-    report = Report(_machine(how), lambda news: _say(report, news))
-    _tell_machine(report.machine)
+    report = _begin(how)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="acestep-bench-") as scratch:
         bench = Bench(folders, how, report, Path(scratch), options.budget, options.seconds)
@@ -77,6 +79,17 @@ def _measure(folders: Folders, options: argparse.Namespace) -> int:
     if options.json is not None:
         text = json.dumps(report.as_dict(), indent=2) + "\n"
         options.json.write_text(text, encoding="utf-8")
+    return 1 if report.failures else 0
+
+
+def _begin(how: Options) -> Report:
+    report = Report(_machine(how), lambda news: _say(report, news))
+    _tell_machine(report.machine)
+    return report
+
+
+def _end(report: Report) -> int:
+    print("", *table.summary(report, ()), sep="\n")
     return 1 if report.failures else 0
 
 

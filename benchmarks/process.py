@@ -100,16 +100,24 @@ def run_child(
 
 
 class Worker:
-    """A `benchmarks.worker` that answers requests; a context manager that ends it.
+    """A `benchmarks.worker`, or another `module`, that answers requests; a context manager that
+    ends it.
 
     `peak` is its peak of resident memory in bytes, once it ended.
     """
 
-    def __init__(self, side: str, folders: Folders, options: Options, scratch: Path) -> None:
+    def __init__(
+        self,
+        side: str,
+        folders: Folders,
+        options: Options,
+        scratch: Path,
+        module: str = "worker",
+    ) -> None:
         self.side, self.peak = side, 0
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the worker ends
         self._child = subprocess.Popen(
-            module_command("worker", side, folders, options, scratch),
+            module_command(module, side, folders, options, scratch),
             cwd=scratch,
             env=environment(folders, options),
             stdin=subprocess.PIPE,
@@ -165,7 +173,7 @@ class Worker:
 def module_command(
     module: str, side: str, folders: Folders, options: Options, scratch: Path
 ) -> list[str]:
-    """The command line of `benchmarks.worker` or `benchmarks.start`."""
+    """The command line of `benchmarks.worker` or one of its kind."""
     places = [side, str(folders.root), str(scratch)]
     how = [options.device, options.dtype, str(options.threads)]
     return [sys.executable, "-m", f"benchmarks.{module}", *places, *how]
