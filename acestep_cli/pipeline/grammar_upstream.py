@@ -147,7 +147,7 @@ class UpstreamRun:
         if self._queue:
             return False
         if self._state == "CAPTION_VALUE":
-            return self._after_newline and not self._ending
+            return self._after_newline
         if self._state == "LANGUAGE_VALUE":
             return not self._path
         free = self._state == "GENRES_VALUE" and not self._upstream.entries
@@ -196,7 +196,7 @@ class UpstreamRun:
 
     def _code(self) -> Allowed:
         target = self._settings.target
-        if target is None:
+        if target is None or target <= 0:
             return self._tables.code_or_end
         short = self._codes < int(target * CODES_PER_SECOND)
         return self._tables.code if short else self._tables.one(self._tables.end)
@@ -208,8 +208,7 @@ class UpstreamRun:
             return self._genre(scores)
         tree = self._tables.trees[name]
         if name == "duration" and self._settings.target is not None:
-            digits = self._tables.tokenizer.encode_plain(str(int(self._settings.target)))
-            return self._tables.one([*digits, self._tables.newline][len(self._path)])
+            return self._target_digit(str(int(self._settings.target)))
         if self._path not in tree.nodes:
             return self._tables.one(self._tables.newline)
         allowed = tree.allowed(self._path)
@@ -218,10 +217,19 @@ class UpstreamRun:
             return self._tables.one(int(ids[scores[ids].argmax()]))
         return Allowed(allowed.ids)
 
+    def _target_digit(self, digits: str) -> Allowed:
+        """Digit by digit, whatever longer numbers the vocabulary has; without a space before."""
+        written = sum(character.isdigit() for character in self._written)
+        if written >= len(digits):
+            return self._tables.one(self._tables.newline)
+        return self._upstream.forced(digits[written])
+
     def _caption(self, scores: Tensor | None) -> Allowed:
-        if self._after_newline and not self._ending and scores is not None:
+        if self._after_newline and scores is not None:
             likeliest = self._upstream.text(int(scores.argmax()))
-            self._ending = likeliest[:1] not in ("", " ", "\t")
+            if likeliest[:1] not in ("", " ", "\t"):
+                # Each such newline begins the name anew, one inside a name too.
+                self._ending, self._written = True, ""
         if self._ending:
             return self._upstream.everything
         if self._caption_tokens >= _CAPTION_LIMIT:
@@ -230,8 +238,8 @@ class UpstreamRun:
 
     def _advance_caption(self, text: str) -> None:
         self._caption_tokens += 1
+        self._after_newline = "\n" in text
         if not self._ending:
-            self._after_newline = "\n" in text
             return
         self._written += text
         if ":" not in text:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from acestep_cli.errors import CheckpointError
-from acestep_cli.pipeline.grammar import Grammar, Run
+from acestep_cli.pipeline.grammar import Grammar, Run, Settings
 from tests.unit.pipeline.grammar_models import planner_words, write_tokenizer
 
 WORDS = planner_words()
@@ -44,7 +44,45 @@ def test_scores_are_asked_for_where_the_original_reads_them() -> None:
     with pytest.raises(ValueError, match="CAPTION_VALUE needs the scores"):
         run.allowed()
     assert len(run.allowed(scores(" piano")).ids) < len(run.allowed(scores("duration")).ids)
+    run.advance(WORDS.encode("duration")[0])
     assert not run.needs_scores  # the caption is being left
+
+
+@pytest.mark.parametrize(
+    ("likeliest", "state"), [("language", "LANGUAGE_VALUE"), (" ", "DURATION_NAME")]
+)
+def test_a_newline_in_the_name_behind_the_caption_begins_it_anew(
+    likeliest: str, state: str
+) -> None:
+    run = in_caption(" A", ".\n")
+    run.allowed(scores("duration"))
+    for text in ("duration", "\n"):
+        run.advance(WORDS.encode(text)[0])
+    assert run.needs_scores
+    everything = run.allowed(scores(likeliest))
+    assert len(everything.ids) == WORDS.tokenizer.size  # still no rule for the name
+    for text in ("language", ":"):
+        run.advance(WORDS.encode(text)[0])
+    assert run.state == state
+
+
+def test_a_target_is_spelled_digit_by_digit(tmp_path: Path) -> None:
+    tokenizer = write_tokenizer(tmp_path, [("4", "7")])
+    assert len(tokenizer.encode_plain("47")) == 1
+    settings = Settings("codes", target=47.9, thought=False, skip_caption=True)
+    run, written = Grammar(tokenizer, upstream=True).run(settings), []
+    while run.state != "GENRES_NAME":
+        allowed, state = run.allowed().ids, run.state
+        if state == "DURATION_VALUE":
+            written.append(tokenizer.decode([int(allowed)]))
+        run.advance(int(allowed[-1]))
+    assert written == ["4", "7", "\n"]
+
+
+def test_a_target_of_nothing_is_none() -> None:
+    end = WORDS.special["<|im_end|>"]
+    assert len(grammar().codes(-1).allowed().ids) == 64_001
+    assert end in grammar().codes(-1).allowed().ids
 
 
 def test_a_language_is_the_likeliest_of_the_list() -> None:
