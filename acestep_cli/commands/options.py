@@ -25,6 +25,7 @@ _METAVARS = {
     "keyscale": "KEY",
     "language": "CODE",
     "path": "PATH",
+    "regions": "START-END",
     "seconds": "SECONDS",
     "seeds": "N,N,...",
     "text": "TEXT",
@@ -32,6 +33,8 @@ _METAVARS = {
     "timesteps": "T,T,...",
     "tracks": "TRACK,...",
 }
+# These may be given several times, or as one text with commas.
+_REPEATED = ("regions", "tracks")
 # More words than this would not fit the column of the help; the sentence beside them names them.
 _MOST_LISTED = 4
 
@@ -46,6 +49,7 @@ def _field_option(field: Field) -> GroupedOption:
     if field.kind != "bool":
         value_type = click.Path(readable=False) if field.kind == "path" else str
         kind = {"type": value_type, "metavar": _metavar(field)}
+        kind["multiple"] = field.kind in _REPEATED
     if field.choices:
         kind["shell_complete"] = _completer(field)
     return GroupedOption(

@@ -64,7 +64,9 @@ class Verb(click.Command):
             raise UsageError(
                 f"{ctx.args[0]!r} is one argument too many", "put quotes around a text with blanks"
             )
-        values = {key: value for key, value in ctx.params.items() if key not in _SWITCHES}
+        # An option that may be repeated and was not given at all is an empty tuple.
+        given = {key: None if value == () else value for key, value in ctx.params.items()}
+        values = {key: value for key, value in given.items() if key not in _SWITCHES}
         with redirect_stdout(sys.stderr):
             return self.callback(output, **values)
 

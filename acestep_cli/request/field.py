@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 Kind = Literal[
     "text", "path", "bool", "int", "float", "seconds", "choice", "bpm", "keyscale",
-    "timesignature", "language", "seeds", "timesteps", "codes", "bitrate", "tracks",
+    "timesignature", "language", "seeds", "timesteps", "codes", "bitrate", "tracks", "regions",
 ]  # fmt: skip
 
 # Any batch of 8 from here still fits the generators of all devices.

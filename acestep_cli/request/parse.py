@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from acestep_cli.request import codes, languages, music
+from acestep_cli.request import codes, languages, music, regions
 from acestep_cli.request.field import Field, squeeze
 from acestep_cli.request.fields import near_miss
 from acestep_cli.request.problems import BadValue, shown
@@ -21,7 +21,7 @@ _NOT_GIVEN = frozenset(("", "n/a"))
 _CHOICE_ALIASES = {
     "repainting": "repaint", "inpaint": "repaint", "covernofsq": "cover-nofsq",
     "extend": "continuation", "outpaint": "continuation", "txt2music": "text2music",
-    "m4a": "aac", "vorbis": "ogg", "ogg/vorbis": "ogg", "wave": "wav",
+    "continue": "continuation", "m4a": "aac", "vorbis": "ogg", "ogg/vorbis": "ogg", "wave": "wav",
 }  # fmt: skip
 _SECONDS = re.compile(
     r"(?:(\d{1,4}(?:\.\d*)?)\s*(?:m|mins?|minutes?|['′])\s*(?:and\s+)?)?"
@@ -171,7 +171,37 @@ def _timesteps(field: Field, raw: object) -> tuple[float, ...]:
 
 
 def _tracks(field: Field, raw: object) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_choice(field, entry) for entry in _list(field, raw)))
+    return tuple(dict.fromkeys(_choice(field, entry) for entry in _entries(field, raw)))
+
+
+def _regions(field: Field, raw: object) -> tuple[regions.Region, ...]:
+    def seconds(text: str) -> float:
+        clock = _clock_seconds(text)
+        return _float(field, text) if clock is None else clock
+
+    return regions.ordered(
+        [
+            regions.parse_region(_text(field, entry), seconds)
+            if not isinstance(entry, (list, tuple))
+            else _pair(field, entry)
+            for entry in _entries(field, raw)
+        ]
+    )
+
+
+def _pair(field: Field, raw: Sequence[object]) -> regions.Region:
+    """`[10, 20]` or `[45.5, null]`."""
+    if len(raw) != 2 or raw[0] is None:
+        raise BadValue(f"{shown(list(raw))} is not a region", f"write it as {field.name} 10-20")
+    return _float(field, raw[0]), None if raw[1] is None else _float(field, raw[1])
+
+
+def _entries(field: Field, raw: object) -> list[object]:
+    """The entries of `_list`, those of texts in a list among them."""
+    found = []
+    for entry in _list(field, raw):
+        found += _list(field, entry) if isinstance(entry, str) else [entry]
+    return found
 
 
 def _list(field: Field, raw: object) -> list[object]:
@@ -239,4 +269,5 @@ _PARSERS: dict[str, Callable[[Field, Any], Any]] = {
     "codes": _codes,
     "bitrate": _bitrate,
     "tracks": _tracks,
+    "regions": _regions,
 }

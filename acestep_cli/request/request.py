@@ -16,7 +16,7 @@ class SongRequest:
 
     Names, ranges and meanings: `acestep_cli.request.FIELDS`. Lengths and positions are seconds,
     levels are decibels, `seed` holds one entry for each item (-1: drawn), `audio_codes` one tuple
-    of 5 Hz codes for each item.
+    of 5 Hz codes for each item, `regions` pairs (start, end), in order; end None is the source's.
     """
 
     # Words
@@ -42,11 +42,15 @@ class SongRequest:
     cover_noise_strength: float = 0.0
     repainting_start: float = 0.0
     repainting_end: float | None = None
+    regions: tuple[tuple[float, float | None], ...] = ()
+    extend_before: float = 0.0
+    extend_after: float = 0.0
     repaint_mode: str = "balanced"
     repaint_strength: float = 0.5
     chunk_mask_mode: str = "explicit"
-    track_name: str | None = None
+    track_name: tuple[str, ...] = ()
     track_classes: tuple[str, ...] = ()
+    mix: bool = False
     flow_edit_morph: bool = False
     flow_edit_source_caption: str = ""
     flow_edit_source_lyrics: str = ""

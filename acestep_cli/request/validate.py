@@ -6,17 +6,22 @@ import math
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
+from acestep_cli.request.edits import (
+    CodedMessage,
+    edit_misfits,
+    edit_needs,
+    edit_warnings,
+)
 from acestep_cli.request.field import Field
 from acestep_cli.request.fields import FIELDS
 from acestep_cli.request.problems import Problem, error_of, shown
+from acestep_cli.request.regions import check_regions
 from acestep_cli.request.request import SongRequest
 from acestep_cli.request.values import INSTRUMENTAL
 
-CodedMessage = tuple[str, str]
-
 MAX_TEXT = 20_000
-SOURCE_TASKS = ("repaint", "cover", "cover-nofsq", "extract", "lego", "complete", "continuation")
 
 _DOCUMENTED_LENGTH = {"caption": 512, "lyrics": 4096}
 _SHORT_SONG = 10.0
@@ -125,7 +130,10 @@ def _limits(field: Field) -> str:
     return field.range if field.above_minimum else f"within {field.range}"
 
 
-def _check_entries(field: Field, entries: tuple[object, ...]) -> Iterator[Problem]:
+def _check_entries(field: Field, entries: tuple[Any, ...]) -> Iterator[Problem]:
+    if field.kind == "regions":
+        yield from check_regions(field.name, entries)
+        return
     numbers = [entry for entry in entries if isinstance(entry, (int, float))]
     for number in numbers:
         if field.kind != "seeds" or number != -1:
@@ -159,13 +167,7 @@ def _misfits(request: SongRequest) -> Iterator[Problem]:
             yield Problem(
                 low, f"{low} {start:g} is above {high} {end:g}", f"give {low} below {high}"
             )
-    end = request.repainting_end
-    if end is not None and end <= request.repainting_start:
-        yield Problem(
-            "repainting_end",
-            f"the region ends at {end:g} s and starts at {request.repainting_start:g} s",
-            "give a repainting_end after repainting_start, or -1 for the end of the source",
-        )
+    yield from edit_misfits(request)
     if request.instrumental and request.lyrics.strip() not in ("", INSTRUMENTAL):
         yield Problem(
             "instrumental",
@@ -183,40 +185,24 @@ def _misfits(request: SongRequest) -> Iterator[Problem]:
             "bit_depth", "flac holds 16 or 24 bits and bit_depth is 32",
             "use --bit-depth 24 or --audio-format wav",
         )  # fmt: skip
-    if request.flow_edit_morph and request.task_type not in ("text2music", "cover", "cover-nofsq"):
-        yield Problem(
-            "flow_edit_morph", f"a morph cannot be part of the task {request.task_type}",
-            "use text2music, cover or cover-nofsq",
-        )  # fmt: skip
     for name, command in _MODE_COMMANDS.items():
         if getattr(request, name):
             yield Problem(name, f"{name} makes no song", f"use `{command}`")
 
 
 def _missing(request: SongRequest) -> Iterator[Problem]:
-    task = request.task_type
-    source = bool(request.src_audio or request.audio_codes)
-    if (task in SOURCE_TASKS and not source) or (request.flow_edit_morph and not request.src_audio):
-        what = "a morph" if request.flow_edit_morph else f"the task {task}"
-        yield Problem(
-            "src_audio", f"{what} needs a source", "name the source with --src-audio FILE"
-        )
+    yield from edit_needs(request)
     words = f"{request.caption}{request.lyrics}{request.description}".strip()
-    if task == "text2music" and not (words or request.sample_mode or source):
+    source = request.src_audio or request.audio_codes
+    if request.task_type == "text2music" and not (words or request.sample_mode or source):
         yield Problem(
             "caption", "there is nothing to make a song from",
             "give a caption, lyrics or --description",
         )  # fmt: skip
-    named = request.track_name or request.track_classes or request.instruction
-    if task in ("extract", "lego", "complete") and not named:
-        flag = "--track-classes" if task == "complete" else "--track-name"
-        tracks = next(field.range for field in FIELDS if field.name == "track_name")
-        yield Problem(
-            "track_name", f"the task {task} needs a track", f"{flag} with one of {tracks}"
-        )
 
 
 def _warnings(request: SongRequest) -> Iterator[CodedMessage]:
+    yield from edit_warnings(request)
     for name, limit in _DOCUMENTED_LENGTH.items():
         length = len(getattr(request, name))
         if length > limit:

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from acestep_cli.request.codes import format_codes
+from acestep_cli.request.edits import TRACK_TASKS
 from acestep_cli.request.field import Field
 from acestep_cli.request.fields import BY_NAME, find, near_miss
 from acestep_cli.request.parse import parse
 from acestep_cli.request.problems import BadValue, Problem, error_of, shown
+from acestep_cli.request.regions import format_region
 
 INSTRUMENTAL = "[Instrumental]"
+
+# In the order of `regions`, start, end; what says nothing of a region.
+_REGION = ("regions", "repainting_start", "repainting_end")
+_WHOLE = (None, (), 0.0)
 
 _INSTRUMENTAL_SPELLINGS = frozenset(("[instrumental]", "[inst]"))
 
@@ -70,9 +76,11 @@ def merge(values: dict[str, Any], new: Mapping[str, Any], spelling: str) -> None
 def complete(values: Mapping[str, Any]) -> Completed:
     """Add what follows from the given values and nothing else.
 
-    A source without a task means cover (a morph keeps text2music); `instrumental` without lyrics
-    gives the lyrics `[Instrumental]`, and these lyrics mean `instrumental`; several seeds or lists
-    of codes without a batch size make as many songs.
+    A source without a task means repaint if a region is named and cover if not (a morph keeps
+    text2music), and one region is a start and an end; tracks are the ones to add or to complete
+    with, as the task takes them; `instrumental` without lyrics gives the lyrics `[Instrumental]`,
+    and these lyrics mean `instrumental`; several seeds or lists of codes without a batch size make
+    as many songs.
     """
     added: dict[str, tuple[Any, str]] = {}
     lyrics = values.get("lyrics", "").strip()
@@ -80,8 +88,7 @@ def complete(values: Mapping[str, Any]) -> Completed:
         added["instrumental"] = True, "lyrics"
     elif values.get("instrumental") and not lyrics:
         added["lyrics"] = INSTRUMENTAL, "instrumental"
-    if "task_type" not in values and values.get("src_audio") and not values.get("flow_edit_morph"):
-        added["task_type"] = "cover", "src_audio"
+    added |= _edit(values)
     items, cause = max((len(values.get(name, ())), name) for name in ("seed", "audio_codes"))
     if "batch_size" not in values and items > 1:
         added["batch_size"] = items, cause
@@ -91,10 +98,31 @@ def complete(values: Mapping[str, Any]) -> Completed:
     )
 
 
+def _edit(values: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+    """What follows from the values that tell of a source."""
+    added: dict[str, tuple[Any, str]] = {}
+    asked = [name for name in _REGION if values.get(name) not in _WHOLE]
+    if asked == ["regions"] and len(values["regions"]) == 1:
+        (one,) = values["regions"]
+        added |= {name: (value, "regions") for name, value in zip(_REGION, ((), *one), strict=True)}
+    task = values.get("task_type")
+    if task is None and values.get("src_audio") and not values.get("flow_edit_morph"):
+        task = "repaint" if asked else "cover"
+        added["task_type"] = task, [*asked, "src_audio"][0]
+    given, meant = (
+        ("track_name", "track_classes") if task == "complete" else ("track_classes", "track_name")
+    )
+    if task in TRACK_TASKS and values.get(given) and not values.get(meant):
+        added |= {given: ((), given), meant: (values[given], given)}
+    return added
+
+
 def as_plain(name: str, value: Any) -> Any:
     """`value` of field `name` as JSON and TOML write it: lists for tuples, text for codes."""
     if BY_NAME[name].kind == "codes":
         return [format_codes(item) for item in value]
+    if BY_NAME[name].kind == "regions":
+        return [format_region(region) for region in value]
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -51,6 +51,7 @@ DOCUMENTED = {
     "audio_codes": "audio_codes audio_code_string audioCodeString",
     "repainting_start": "repainting_start repaint-start",
     "repainting_end": "repainting_end repaint-end",
+    "regions": "regions region",
     "audio_cover_strength": "audio_cover_strength audioCoverStrength cover_strength coverStrength",
     "audio_format": "audio_format",
     "lm_temperature": "lm_temperature",
@@ -89,7 +90,7 @@ DOCUMENTED = {
             "dcw_enabled dcw_mode dcw_scaler dcw_high_scaler dcw_wavelet retake_seed "
             "retake_variance flow_edit_morph flow_edit_source_caption flow_edit_source_lyrics "
             "flow_edit_n_min flow_edit_n_max flow_edit_n_avg mp3_bitrate mp3_sample_rate "
-            "no_lm bit_depth loudness save_latents",
+            "no_lm bit_depth loudness save_latents extend_before extend_after mix",
         )
     },
     "cot_caption": "",

@@ -30,6 +30,23 @@ def test_a_request_cannot_be_changed_but_copied() -> None:
         ({"src_audio": "a.wav"}, {"task_type": "cover"}),
         ({"src_audio": "a.wav", "task_type": "repaint"}, {"task_type": "repaint"}),
         ({"src_audio": "a.wav", "flow_edit_morph": True}, {"task_type": "text2music"}),
+        ({"src_audio": "a.wav", "region": "1-2"}, {"task_type": "repaint"}),
+        ({"src_audio": "a.wav", "repaint_end": 3}, {"task_type": "repaint"}),
+        ({"src_audio": "a.wav", "repaint_start": 0, "repaint_end": -1}, {"task_type": "cover"}),
+        (
+            {"task": "repaint", "region": "10-20"},
+            {"regions": (), "repainting_start": 10.0, "repainting_end": 20.0},
+        ),
+        ({"task": "repaint", "region": "10-15,15-"}, {"regions": (), "repainting_start": 10.0}),
+        (
+            {"task": "complete", "track": "bass"},
+            {"track_classes": ("bass",), "track_name": ()},
+        ),
+        ({"task": "lego", "tracks": "bass"}, {"track_name": ("bass",), "track_classes": ()}),
+        (
+            {"task": "extract", "track": "bass", "instruments": "fx"},
+            {"track_name": ("bass",), "track_classes": ("fx",)},
+        ),
         ({"seeds": "7,8,9"}, {"seed": (7, 8, 9), "batch_size": 3}),
         ({"seeds": "7,8", "batch": 1}, {"batch_size": 1}),
         ({"seed": 7}, {"batch_size": 1}),
@@ -90,6 +107,7 @@ SAMPLES: dict[str, Any] = {
     "codes": [[1, 2], [63999]],
     "bitrate": "320k",
     "tracks": ["drums", "vocals"],
+    "regions": ["10-20", "0:45.5-1:02"],
 }
 
 
