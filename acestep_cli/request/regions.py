@@ -20,7 +20,6 @@ Seconds = Callable[[str], float]
 
 MOST_REGIONS = 100
 EARLIEST, LATEST = -600.0, 1200.0
-LONGEST = 600.0
 REGION_TASKS = ("repaint", "lego", "continuation")
 
 _REMEDY = "write START-END in seconds or m:ss, such as 10-20, 0:45.5-1:02, 45.5- or -10"
@@ -101,32 +100,17 @@ def asked_regions(request: SongRequest) -> tuple[Region, ...]:
 
 
 def placed_regions(request: SongRequest, length: float) -> tuple[tuple[float, float], ...]:
-    """The regions of `request` in a source of `length` seconds, in order, open ends filled in;
-    empty: all of it. For a continuation what is added before the source and behind it.
+    """The regions of `request` in a source of `length` seconds, in order, open ends filled in; for
+    a continuation what is added before the source and behind it; empty: all of it.
 
-    UsageError for a region that lies outside the source, and for a result over 600 s.
+    Whether they touch the source is left to who places them. UsageError for a continuation that
+    ends within it.
     """
     if request.task_type not in REGION_TASKS:
         return ()
     if request.task_type == "continuation":
-        regions = _added(request, length)
-    else:
-        regions = tuple(
-            (start, _end((start, end), length)) for start, end in asked_regions(request)
-        )
-    for start, end in regions:
-        if start > length or end < 0 or end <= start:
-            raise UsageError(
-                f"the region {format_region((start, end))} lies outside the source, "
-                f"which has {length:.2f} s",
-                f"give times from 0 to {length:.2f}",
-            )
-    total = max((length, *(end for _, end in regions))) - min((0.0, *(s for s, _ in regions)))
-    if total > max(LONGEST, length):
-        raise UsageError(
-            f"the result would have {total:.2f} s, more than {LONGEST:g}", "add less to the source"
-        )
-    return regions
+        return _added(request, length)
+    return tuple((start, _end((start, end), length)) for start, end in asked_regions(request))
 
 
 def _added(request: SongRequest, length: float) -> tuple[tuple[float, float], ...]:
