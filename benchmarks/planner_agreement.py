@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -32,14 +33,14 @@ class Agreement:
 
 
 @torch.no_grad()
-def agreement(form: str) -> Agreement:
-    """int8 or int4 beside bfloat16, on every recorded run of the golden planner."""
+def agreement(form: str, most: int | None = None) -> Agreement:
+    """int8 or int4 beside bfloat16, on the first `most` recorded runs of the golden planner."""
     plain, rounded = _open("none"), _open(form)
     same, divergence, count = 0.0, 0.0, 0
-    for prompt, tokens in _runs(plain):
+    for prompt, tokens in islice(_runs(plain), most):
         wanted, found = (_log_odds(language, prompt, tokens) for language in (plain, rounded))
         same += float((wanted.argmax(-1) == found.argmax(-1)).sum())
-        divergence += float((wanted.exp() * (wanted - found)).sum())
+        divergence += float((wanted.exp() * (wanted - found)).sum(dtype=torch.float64))
         count += len(wanted)
     return Agreement(count, same / count, divergence / count)
 
@@ -63,4 +64,4 @@ def _log_odds(language: LanguageModel, prompt: list[int], tokens: list[int]) -> 
     head = decoder.head(torch.arange(language.config.vocabulary))
     rows = [head(decoder.start([prompt]))]
     rows += [head(decoder.step(token)) for token in tokens[:-1]]
-    return torch.cat(rows).double().log_softmax(-1)
+    return torch.cat(rows).log_softmax(-1)

@@ -117,8 +117,10 @@ class Int4Product:
     def __init__(self, weight: Tensor) -> None:
         self.rows, self.group = weight.shape[0], group_of(weight.shape[1])
         whole = F.pad(weight, (0, 0, 0, -self.rows % _INT4_ROWS))
-        values, self.scales = rounded_groups(whole, self.group)
-        self.weight = torch.ops.aten._convert_weight_to_int4pack_for_cpu(values, 1)
+        parts = [rounded_groups(part, self.group) for part in whole.split(_ROWS)]
+        pack = torch.ops.aten._convert_weight_to_int4pack_for_cpu
+        self.weight = torch.cat([pack(values, 1) for values, _ in parts])
+        self.scales = torch.cat([scales for _, scales in parts], dim=1)
 
     def __call__(self, x: Tensor) -> Tensor:
         """[n, in] to bfloat16 [n, out]."""

@@ -119,7 +119,7 @@ def test_the_command_prints_and_writes_everything(
     printed = capsys.readouterr().out
     assert "2 threads each" in printed
     assert "name of dit-30" in printed
-    assert "targets: 1 met, 1 missed, 8 not seen" in printed
+    assert "targets: 1 met, 1 missed, 11 not seen" in printed
     written = json.loads(file.read_text("utf-8"))
     assert [found["key"] for found in written["rows"]] == ["dit-30", "vae-10"]
     assert written["rows"][0]["of_ceiling"] == [0.5, 0.5]
