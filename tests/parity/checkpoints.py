@@ -22,6 +22,7 @@ from acestep_cli.models.vae import Vae, VaeConfig, published_name
 from acestep_cli.pipeline.networks import Networks
 from acestep_cli.weights.locate import find_set
 from acestep_cli.weights.places import Place
+from acestep_cli.weights.tokenizer import Tokenizer
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -42,6 +43,25 @@ def checkpoint_of(folder: Path, model: str) -> Path:
         names = ", ".join(path.name for path in found) or "none"
         raise FileNotFoundError(f"which checkpoint is {model!r} in {checkpoints}? found: {names}")
     return found[0]
+
+
+@cache
+def planner_folder(folder: Path) -> Path:
+    """The planner of a golden folder; of several, the one whose tokenizer the vectors are of."""
+    found = sorted((folder / "checkpoints").glob("acestep-5Hz-lm-*"))
+    if not found:
+        raise FileNotFoundError(f"no folder acestep-5Hz-lm-* in {folder / 'checkpoints'}")
+    tables = folder / "lm" / "constraint_tables.json"
+    if len(found) > 1 and tables.is_file():
+        size = json.loads(tables.read_text("utf-8"))["tokenizer"]["vocab_size"]
+        found = [path for path in found if Tokenizer(path).size == size] or found
+    return found[0]
+
+
+@cache
+def planner_tokenizer(folder: Path) -> Tokenizer:
+    """Its tokenizer."""
+    return Tokenizer(planner_folder(folder))
 
 
 @cache

@@ -15,6 +15,7 @@ from acestep_cli.models.causal import CausalLM
 from acestep_cli.pipeline.language import LanguageModel, open_language
 from acestep_cli.weights.folder import open_folder
 from tests.parity.base import Case, Check, no_grad
+from tests.parity.checkpoints import planner_folder
 
 TOLERANCE = 1e-3
 _FAMILY = "lm"
@@ -23,7 +24,8 @@ _FAMILY = "lm"
 def cases(folder: Path) -> list[Case]:
     """One case a pass of FOLDER/lm/lm_forward.safetensors."""
     path = folder / "lm" / "lm_forward.safetensors"
-    names = sorted(key.split(".")[0] for key in load_file(path) if key.endswith(".input_ids"))
+    end = ".input_ids"
+    names = sorted(key.removesuffix(end) for key in load_file(path) if key.endswith(end))
     return [
         Case(_FAMILY, f"forward_{name}", no_grad(partial(_compare, folder, path, name)))
         for name in names
@@ -34,11 +36,11 @@ def cases(folder: Path) -> list[Case]:
 def planner(folder: Path, *, plain: bool = False) -> LanguageModel:
     """The planner of a golden folder by the real loading code, in float32 on the CPU; `plain`
     with the modules as they are."""
-    found = sorted((folder / "checkpoints").glob("acestep-5Hz-lm-*"))
+    path = planner_folder(folder)
     policy, _ = choose_policy(Settings(device="cpu", dtype="float32"), {})
     if plain:
         policy = replace(policy, kernels={})
-    return open_language(open_folder(found[0].name, "planner", found[0]), policy)
+    return open_language(open_folder(path.name, "planner", path), policy)
 
 
 def _compare(folder: Path, path: Path, name: str) -> list[Check]:
@@ -51,7 +53,7 @@ def _compare(folder: Path, path: Path, name: str) -> list[Check]:
     checks = []
     for row, mask in enumerate(golden["attention_mask"].bool()):
         valid = {
-            key: value[row][mask] if value.shape[1] == len(mask) else value[row]
+            key: value[row] if key.startswith("next_") else value[row][mask]
             for key, value in golden.items()
         }
         plain = planner(folder, plain=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ from acestep_cli.pipeline.metadata import (
 from acestep_cli.pipeline.metadata_text import join_lines
 from acestep_cli.pipeline.planning import planning_of
 from acestep_cli.request import SongRequest, find
-from acestep_cli.weights.tokenizer import Tokenizer
 from tests.parity.base import Case, Check, equal
+from tests.parity.checkpoints import planner_tokenizer
 
 Entries = list[dict[str, Any]]
 
@@ -62,11 +62,6 @@ def _lists(folder: Path, file: str) -> list[tuple[str, Entries]]:
     return [item for item in _read(folder, file).items() if isinstance(item[1], list)]
 
 
-@cache
-def _tokenizer(folder: Path) -> Tokenizer:
-    return Tokenizer(sorted((folder / "checkpoints").glob("acestep-5Hz-lm-*"))[0])
-
-
 def _prompts(folder: Path, name: str, entries: Entries) -> list[Check]:
     checks = []
     for index, entry in enumerate(entries):
@@ -76,7 +71,7 @@ def _prompts(folder: Path, name: str, entries: Entries) -> list[Check]:
         prompt = WRITERS[name](entry["inputs"])
         checks += [
             equal(f"{index} prompt", prompt, entry["prompt"]),
-            equal(f"{index} ids", _tokenizer(folder).encode_plain(prompt), entry["ids"]),
+            equal(f"{index} ids", planner_tokenizer(folder).encode_plain(prompt), entry["ids"]),
         ]
         checks += _beside(index, name, entry)
     return checks
@@ -195,14 +190,14 @@ def _handed_over(index: int, entry: Mapping[str, Any]) -> list[Check]:
     planning = planning_of(SongRequest.from_values(asked))
     composes = typed.get("thinking", True) and not (typed.get("audio_codes") or "").strip()
     ours = {
-        "caption": typed["caption"],
-        "lyrics": typed["lyrics"],
+        "caption": typed.get("caption", ""),
+        "lyrics": typed.get("lyrics", ""),
         "infer_type": "llm_dit" if composes else "dit",
         "temperature": planning.temperature,
         "cfg_scale": planning.guidance,
         "negative_prompt": planning.negative,
         "top_k": planning.top_k or None,
-        "top_p": planning.top_p if 0 < planning.top_p < 1 else None,
+        "top_p": planning.top_p if typed.get("lm_top_p", True) and planning.top_p < 1 else None,
         "target_duration": typed.get("duration", -1),
         "user_metadata": _forced("generate", typed) or None,
         "use_cot_caption": planning.caption,

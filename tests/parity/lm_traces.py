@@ -54,13 +54,13 @@ def _run(folder: Path, run: Json, longest: int) -> list[Check]:
     for number, call in enumerate(run["calls"]):
         steps = list(steps_of(folder, grammar, call))
         found = [*_compare(call, steps), *source.compare(call, steps)]
-        found += _written(folder, grammar, call, steps)
+        found += rewritten(folder, grammar, call, steps)
         checks += [Check(f"call {number}: {c.what}", c.error, c.tolerance) for c in found]
     return checks
 
 
 @dataclass(frozen=True)
-class _Step:
+class Step:
     """One recorded token: its state, the ids that could come, their scores after all filters and
     before the temperature, the same before top-p, and where in `ids` the token is (None:
     nowhere)."""
@@ -90,7 +90,7 @@ def _prompts(grammar: Grammar, call: Json) -> list[list[int]]:
     return [grammar.tables.tokenizer.encode_plain(text) for text in texts]
 
 
-def steps_of(folder: Path, grammar: Grammar, call: Json) -> Iterator[_Step]:
+def steps_of(folder: Path, grammar: Grammar, call: Json) -> Iterator[Step]:
     """Every step behind the recorded tokens."""
     options, prompts = _options(call["settings"]), _prompts(grammar, call)
     language, run = planner(folder), start(grammar, call["settings"], call["prompt"])
@@ -106,13 +106,13 @@ def steps_of(folder: Path, grammar: Grammar, call: Json) -> Iterator[_Step]:
         uncut = kept(uncut, replace(options, top_p=1.0))
         left = kept(uncut, replace(options, top_k=0))
         places = (ids == token).nonzero().flatten().tolist()
-        yield _Step(token, run.state, ids, left, uncut, places[0] if places else None)
+        yield Step(token, run.state, ids, left, uncut, places[0] if places else None)
         run.advance(token)
         seen[token] = True
         hidden = decoder.step(token)
 
 
-def _compare(call: Json, steps: list[_Step]) -> list[Check]:
+def _compare(call: Json, steps: list[Step]) -> list[Check]:
     warmth = call["settings"]["temperature"] or 1.0
     states = [state for state, count in call["states"] for _ in range(count)]
     odds = [
@@ -134,7 +134,7 @@ def _compare(call: Json, steps: list[_Step]) -> list[Check]:
     ]
 
 
-def _miscounted(step: _Step, count: int, share: float | None) -> float:
+def _miscounted(step: Step, count: int, share: float | None) -> float:
     """0 where `count` tokens are left; else how much another top-p would have left as many."""
     if int(step.scores.isfinite().sum()) == count:
         return 0.0
@@ -151,7 +151,7 @@ def _gap(scores: Tensor) -> float:
     return float(top[0] - top[1]) if len(top) == 2 else 0.0
 
 
-def _first_choice(step: _Step, choice: Json, warmth: float) -> Check:
+def _first_choice(step: Step, choice: Json, warmth: float) -> Check:
     """The recorded best tokens by their scores; and all scores together."""
     where = torch.searchsorted(step.ids, torch.tensor(choice["top_ids"]))
     ours = step.scores[where.clamp(max=len(step.ids) - 1)].tolist()
@@ -168,7 +168,7 @@ def _furthest(what: str, ours: list[float], golden: list[float], tolerance: floa
 class Leading(Draws):
     """Numbers that fall in the middle of the stretches of the recorded tokens."""
 
-    def __init__(self, steps: list[_Step], warmth: float) -> None:
+    def __init__(self, steps: list[Step], warmth: float) -> None:
         super().__init__(0)
         self.numbers = [_middle(s, warmth) for s in steps if warmth and len(s.ids) > 1]
 
@@ -176,14 +176,14 @@ class Leading(Draws):
         return self.numbers.pop(0) if self.numbers else super().next()
 
 
-def _middle(step: _Step, warmth: float) -> float:
+def _middle(step: Step, warmth: float) -> float:
     if step.place is None:
         return 0.0
     odds = (step.scores / warmth).double().softmax(0)
     return float(odds[: step.place].sum() + odds[step.place] / 2)
 
 
-def _written(folder: Path, grammar: Grammar, call: Json, steps: list[_Step]) -> list[Check]:
+def rewritten(folder: Path, grammar: Grammar, call: Json, steps: list[Step]) -> list[Check]:
     """The whole run by the real loop, which may go one token further than the record."""
     prompts, tokenizer = _prompts(grammar, call), grammar.tables.tokenizer
     options = _options(call["settings"])
@@ -211,11 +211,11 @@ class _Source:
     def __init__(self, run: Json, vocabulary: int) -> None:
         self.vocabulary = vocabulary
         self.seed = run["torch_manual_seed"]
-        items = run["arguments"].get("batch_size", 1)
-        self.seeds = list(run["arguments"].get("seeds", [])) if items > 1 else []
+        items = run["arguments"].get("batch_size") or 1
+        self.seeds = list(run["arguments"].get("seeds") or []) if items > 1 else []
         self.generator = torch.Generator().manual_seed(self.seed or 0)
 
-    def compare(self, call: Json, steps: list[_Step]) -> list[Check]:
+    def compare(self, call: Json, steps: list[Step]) -> list[Check]:
         """How far the drawn tokens are from having been the recorded ones."""
         if call["settings"]["generation_phase"] == "codes" and self.seeds:
             self.generator.manual_seed(self.seeds.pop(0))
@@ -225,7 +225,7 @@ class _Source:
         errors = [self._draw(step, warmth) for step in steps]
         return [Check("tokens from torch.multinomial", max(errors), 2 * LOGITS / warmth)]
 
-    def _draw(self, step: _Step, warmth: float) -> float:
+    def _draw(self, step: Step, warmth: float) -> float:
         """0 where the recorded token is drawn; else how far its lot was behind the drawn one's,
         as a share of that."""
         odds = torch.zeros(self.vocabulary)

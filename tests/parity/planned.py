@@ -1,7 +1,8 @@
 """The planner's part of a whole call: what it is asked, what it writes, what the renderer gets.
 
 Greedy calls are written by the real planner; sampled ones too, with numbers that lead it along the
-recorded tokens. One first phase serves all items of a batch, as in the original.
+recorded tokens. One first phase serves all items of a batch, as in the original. Where a song was
+invented first (`create_sample`), that call is written anew as well.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from acestep_cli.events import silent
+from acestep_cli.lyrics import INSTRUMENTAL
 from acestep_cli.pipeline.generation import Generated
+from acestep_cli.pipeline.metadata import parse_output, read_metadata
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.plan import Plan, Wish, plan_of
 from acestep_cli.pipeline.planner import Planner
@@ -24,7 +27,7 @@ from acestep_cli.pipeline.writer import LanguageWriter, Task
 from tests.parity.base import Check, equal
 from tests.parity.lm_forward import planner as language_of
 from tests.parity.lm_grammar import open_grammar
-from tests.parity.lm_traces import Leading, steps_of
+from tests.parity.lm_traces import Leading, rewritten, steps_of
 from tests.parity.rendered import plans_of, read_codes
 
 UPSTREAM = Parity(prompts_as_typed=True, metas_decide_thinking=True, upstream_grammar=True)
@@ -37,19 +40,59 @@ def planned(folder: Path, entry: Json, items: int) -> tuple[list[Plan], list[Che
     """One plan for each of `items`, and how it compares with what the original's renderer got."""
     handed_over = plans_of(entry["dit_arguments"], items)
     calls = [call for call in entry["lm_calls"] if _phase(call) in ("cot", "codes")]
+    asked, checks = _request(folder, entry)
     if not calls:
-        return handed_over, []
-    asked, checks, plans = entry["generation_params"], list[Check](), list[Plan]()
+        return handed_over, checks
+    plans = list[Plan]()
     for index, expected in enumerate(handed_over):
         writer = _Dictated(folder, calls, index)
         thought = _planner(folder, writer, asked).plan(_wish(asked), 0, index)
-        # A language that was found out never arrives there.
-        plan = replace(plan_of(thought.wish), language=expected.language)
+        # A language that was found out never arrives there, nor do we leave a length open.
+        open_length = thought.wish.duration is None
+        duration = expected.duration if open_length else thought.wish.duration
+        filled = replace(thought.wish, duration=duration)
+        plan = replace(plan_of(filled), language=expected.language)
         checks += [*writer.checks, equal(f"plan {index}", plan, expected)]
         if writer.has("cot"):
             checks.append(equal(f"metadata {index}", thought.metadata, entry["lm_metadata"]))
         plans.append(plan)
     return plans, checks
+
+
+def _request(folder: Path, entry: Json) -> tuple[Json, list[Check]]:
+    """What was asked of the song: as recorded, or what an invented song said with its overrides;
+    and the calls that invented it, written anew."""
+    recorded, sample = entry["generation_params"], entry.get("create_sample")
+    if not sample:
+        return recorded, []
+    invented: dict[str, Any] = {}
+    checks = list[Check]()
+    for call in entry["lm_calls"]:
+        if _phase(call) == "understand":
+            invented, found = _invented(folder, call)
+            checks += found
+    return {**invented, **(sample.get("override") or {}), **recorded}, checks
+
+
+def _invented(folder: Path, call: Json) -> tuple[dict[str, Any], list[Check]]:
+    """The song of one call. Whether there was a list of genres is not recorded: either will do."""
+    checks = list[Check]()
+    for with_genres in (True, False):
+        grammar = open_grammar(folder, _longest(folder), with_genres)
+        checks = rewritten(folder, grammar, call, list(steps_of(folder, grammar, call)))
+        if all(check.passed for check in checks):
+            break
+    text = language_of(folder).tokenizer.decode(call["ids"])
+    output = parse_output(text, upstream=True)
+    read = read_metadata({**output.fields, "lyrics": output.lyrics}, upstream=True).metadata
+    return {
+        "caption": read.caption or "",
+        "lyrics": read.lyrics or ("" if "instrumental: false" in call["prompt"] else INSTRUMENTAL),
+        "bpm": read.bpm,
+        "keyscale": read.keyscale or "",
+        "timesignature": read.timesignature or "",
+        "duration": read.duration or -1.0,
+    }, checks
 
 
 class _Dictated:
