@@ -124,7 +124,8 @@ class Edit:
     source. latents: [T, 64], what `samples` were decoded from, used instead of encoding them again.
     regions: see `Extent.of`; only repaint and lego have any. mask_mode: `auto` leaves it to the
     model where to make sound. mode, strength (0 keeps, 1 is free): how firmly a repaint holds on to
-    what it keeps. morph: for the task of that name.
+    what it keeps. tracks: what a complete adds, and what extract or lego mean unless an item has a
+    track of its own. morph: for the task of that name.
     """
 
     task: Task
@@ -134,6 +135,7 @@ class Edit:
     mask_mode: Literal["explicit", "auto"] = "explicit"
     mode: Literal["conservative", "balanced", "aggressive"] = "balanced"
     strength: float = 0.5
+    tracks: tuple[str, ...] = ()
     morph: Morph | None = None
 
     def extent(self, codes: int = 0, *, upstream: bool = False) -> Extent:
@@ -143,6 +145,16 @@ class Edit:
             seconds = self.samples.shape[1] / SAMPLE_RATE
         regions = self.regions if self.task in REGION_TASKS else ()
         return Extent.of(seconds, regions, upstream=upstream)
+
+    @property
+    def base_task(self) -> str:
+        """The task whose instruction the DiT is given."""
+        return self.task if self.morph is None else self.morph.ground
+
+    @property
+    def needs_codes(self) -> bool:
+        """Whether the source is followed as its audio codes tell it."""
+        return self.base_task == "cover"
 
     @property
     def keeps(self) -> bool:

@@ -14,9 +14,16 @@ import torch
 from torch import Tensor
 
 from acestep_cli.models.dit import DiT
+from acestep_cli.pipeline.edit import Morph
 from acestep_cli.pipeline.guidance import Momentum, projected_guidance
 from acestep_cli.pipeline.noise import NoiseSource
-from acestep_cli.pipeline.sampler import clamp_norm, moving_average, never, unheard
+from acestep_cli.pipeline.sampler import (
+    SamplingOptions,
+    clamp_norm,
+    moving_average,
+    never,
+    unheard,
+)
 from acestep_cli.pipeline.schedule import Schedule
 from acestep_cli.pipeline.velocity import (
     Cancelling,
@@ -44,6 +51,20 @@ class FlowEditOptions:
     cfg_interval_end: float = 1.0
     velocity_norm_threshold: float = 0.0
     velocity_ema_factor: float = 0.0
+
+
+def carrying(morph: Morph, sampling: SamplingOptions) -> FlowEditOptions:
+    """The options of a flow edit: how far `morph` goes, and of `sampling` what acts here too."""
+    return FlowEditOptions(
+        n_min=morph.n_min,
+        n_max=morph.n_max,
+        n_avg=morph.n_avg,
+        guidance_scale=sampling.guidance_scale,
+        cfg_interval_start=sampling.cfg_interval_start,
+        cfg_interval_end=sampling.cfg_interval_end,
+        velocity_norm_threshold=sampling.velocity_norm_threshold,
+        velocity_ema_factor=sampling.velocity_ema_factor,
+    )
 
 
 @dataclass(frozen=True, slots=True)

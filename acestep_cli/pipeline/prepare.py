@@ -8,6 +8,7 @@ from acestep_cli.pipeline.schedule import (
     TURBO_STEP_LIMIT,
     Schedule,
     base_schedule,
+    flow_edit_schedule,
     turbo_schedule,
 )
 from acestep_cli.pipeline.wavelet import Correction
@@ -21,8 +22,11 @@ def schedule_of(request: SongRequest, *, turbo: bool, parity: Parity | None = No
     assert steps is not None and shift is not None  # settled
     times = request.timesteps or None
     if turbo:
-        limit = min(TURBO_STEP_LIMIT, parity.turbo_step_limit)
-        return turbo_schedule(min(steps, limit), shift, times)
+        steps = min(steps, TURBO_STEP_LIMIT, parity.turbo_step_limit)
+    if request.flow_edit_morph:
+        return flow_edit_schedule(steps, shift, times)
+    if turbo:
+        return turbo_schedule(steps, shift, times)
     return base_schedule(steps, shift, times, switch_on_steps=parity.cover_steps_before_override)
 
 

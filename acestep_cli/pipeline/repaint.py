@@ -49,17 +49,33 @@ def blend(latents: Tensor, repaint: Repaint) -> Tensor:
 
 
 def soft_mask(mask: Tensor, frames: int) -> Tensor:
-    """bool [B, T] to float32 [B, T]: 1 in the region of a row, ramps of at most `frames` beside it,
-    0 elsewhere. The ramps are as long as there is room and never reach 0 or 1 themselves."""
+    """bool [B, T] to float32 [B, T]: 1 in the regions of a row, ramps of at most `frames` beside
+    each, 0 elsewhere. The ramps are as long as there is room (of the frames between two regions
+    each takes half) and never reach 0 or 1 themselves."""
     soft = mask.float()
-    for row, region in zip(soft, mask, strict=True):
-        inside = region.nonzero().flatten()
-        if not len(inside):
-            continue
-        start, end = int(inside[0]), int(inside[-1]) + 1
-        before, after = min(frames, start), min(frames, len(row) - end)
-        rise = torch.linspace(0, 1, before + 2, device=row.device)[1:-1]
-        fall = torch.linspace(1, 0, after + 2, device=row.device)[1:-1]
-        row[start - before : start] = rise
-        row[end : end + after] = fall
+    for row, marked in zip(soft, mask, strict=True):
+        regions = regions_of(marked)
+        ends = [0, *(end for _, end in regions)]
+        starts = [*(start for start, _ in regions), len(row)]
+        for number, (start, end) in enumerate(regions):
+            before, after = start - ends[number], starts[number + 1] - end
+            before = min(frames, before // 2 if number else before)
+            after = min(frames, after // 2 if number + 1 < len(regions) else after)
+            rise = torch.linspace(0, 1, before + 2, device=row.device)[1:-1]
+            fall = torch.linspace(1, 0, after + 2, device=row.device)[1:-1]
+            row[start - before : start] = rise
+            row[end : end + after] = fall
     return soft
+
+
+def regions_of(marked: Tensor) -> list[tuple[int, int]]:
+    """First frame and end of every run of True in bool [T]."""
+    edge = torch.zeros(1, dtype=torch.int8, device=marked.device)
+    steps = torch.cat([edge, marked.to(torch.int8), edge]).diff()
+    return list(
+        zip(
+            (steps == 1).nonzero()[:, 0].tolist(),
+            (steps == -1).nonzero()[:, 0].tolist(),
+            strict=True,
+        )
+    )

@@ -1,4 +1,4 @@
-"""The one place that knows the order: codes, words, condition, latents, sound.
+"""The one place that knows the order: source, codes, words, condition, latents, sound.
 
 Stages run over all items of a job before the next one begins, so that each stage's weights are
 loaded once and gone before the next ones come.
@@ -7,14 +7,14 @@ loaded once and gone before the next ones come.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from acestep_cli.errors import ExitCode
 from acestep_cli.events import Observer, StageProgress, Warned, stage
+from acestep_cli.models.dit import DiT
 from acestep_cli.pipeline.conditioner import (
     TextFeatures,
     Words,
@@ -23,42 +23,16 @@ from acestep_cli.pipeline.conditioner import (
     write_words,
 )
 from acestep_cli.pipeline.decoder import decode_song, poll_of
-from acestep_cli.pipeline.hints import hints_of
+from acestep_cli.pipeline.flow_edit import FlowEditInputs, carrying, flow_edit
 from acestep_cli.pipeline.networks import Networks
 from acestep_cli.pipeline.noise import SeededNoise, derive_seed, mix_retake, song_noise
-from acestep_cli.pipeline.parity import Parity
-from acestep_cli.pipeline.plan import Plan
-from acestep_cli.pipeline.sampler import SamplerInputs, SamplingOptions, sample
-from acestep_cli.pipeline.schedule import Schedule
-from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE, Canvas, from_codes, released, text2music
-from acestep_cli.pipeline.timbre import silent_timbre
-from acestep_cli.pipeline.velocity import Condition
-
-CancelPoll = Callable[[], ExitCode | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One song of a job: its place in the batch, its seed, its plan."""
-
-    index: int
-    seed: int
-    plan: Plan
-
-
-@dataclass(frozen=True, slots=True)
-class SongJob:
-    """All that shapes the sound of a batch beside its items."""
-
-    items: tuple[Item, ...]
-    schedule: Schedule
-    sampling: SamplingOptions
-    instruction: str = ""
-    latent_shift: float = 0.0
-    latent_rescale: float = 1.0
-    retake_seed: int | None = None
-    retake_variance: float = 0.0
-    parity: Parity = field(default_factory=Parity)
+from acestep_cli.pipeline.sampler import SamplerInputs, sample
+from acestep_cli.pipeline.scene import CancelPoll, Scene, scenes_of
+from acestep_cli.pipeline.scene import Item as Item
+from acestep_cli.pipeline.scene import SongJob as SongJob
+from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE
+from acestep_cli.pipeline.timbre import reference_timbre
+from acestep_cli.pipeline.velocity import Condition, needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +45,9 @@ class Song:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
-    """What the steps of an item see: `canvas`, and `later` from the switch of
-    `audio_cover_strength` on (None: no switch)."""
-
-    item: Item
-    canvas: Canvas
-    later: Canvas | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Told:
-    """What the DiT is told in words for a scene: packed states [1, L, E] for both canvases."""
+    """What the DiT is told in words for a scene: packed states [1, L, E]. `later` is for the steps
+    after the switch or, where a source is carried elsewhere, for what it is carried from."""
 
     states: Tensor
     later: Tensor | None
@@ -98,13 +63,12 @@ def make_songs(
     Raises Cancelled within one denoising step of a signal, UnusableResult where a network's answer
     is not finite.
     """
-    hints = _hints(job, networks, observer, cancelled)
-    scenes = [_scene(item, hints, job, networks) for item in job.items]
+    scenes = scenes_of(job, networks, observer, cancelled)
     with stage(observer, "words"):
         words = [_write(scene, job, networks, observer) for scene in scenes]
         features = _read(words, networks)
         poll_of(cancelled)()
-        told = _tell(words, features, networks, guided=job.sampling.guidance_scale > 1)
+        told = _tell(scenes, words, features, networks, guided=job.sampling.guidance_scale > 1)
     poll_of(cancelled)()
     latents = _compose(job, scenes, told, networks, observer, cancelled)
     yield from _render(job, scenes, latents, networks, observer, cancelled)
@@ -120,49 +84,23 @@ def crop(later: Words, first: Words) -> Words:
     return replace(later, caption_ids=filled[:length])
 
 
-def _hints(
-    job: SongJob, networks: Networks, observer: Observer, cancelled: CancelPoll
-) -> dict[tuple[int, ...], Tensor]:
-    """The latents of all audio codes of a batch; nothing is loaded where there are none."""
-    wanted = dict.fromkeys(item.plan.audio_codes for item in job.items if item.plan.audio_codes)
-    if not wanted:
-        return {}
-    total, found = sum(map(len, wanted)), dict[tuple[int, ...], Tensor]()
-    with stage(observer, "hints", total=total, unit="codes"):
-        decoder, done = networks.detokenizer(), 0
-        for codes in wanted:
-            progress = _codes_to(observer, done, total)
-            found[codes] = hints_of(codes, decoder, poll_of(cancelled), progress)
-            done += len(codes)
-    return found
-
-
-def _scene(
-    item: Item, hints: dict[tuple[int, ...], Tensor], job: SongJob, networks: Networks
-) -> _Scene:
-    plan, silence, parity = item.plan, networks.silence, job.parity
-    if plan.audio_codes:
-        canvas = from_codes(
-            hints[plan.audio_codes], plan.duration, silence, job.instruction, parity
-        )
-    else:
-        canvas = text2music(plan.duration, silence, job.instruction, parity)
-    switches = job.sampling.audio_cover_strength < 1
-    if switches and (canvas.steered or parity.cover_strength_everywhere):
-        return _Scene(item, canvas, released(canvas, silence))
-    return _Scene(item, canvas, None)
-
-
 def _write(
-    scene: _Scene, job: SongJob, networks: Networks, observer: Observer
+    scene: Scene, job: SongJob, networks: Networks, observer: Observer
 ) -> tuple[Words, Words | None]:
-    plan, tokenizer = scene.item.plan, networks.tokenizer
-    words = write_words(plan, scene.canvas.instruction, plan.duration, tokenizer, job.parity)
+    """The words of the first condition and of the second: for the steps after the switch, or what
+    a source that is carried elsewhere says of itself."""
+    plan, canvas, tokenizer = scene.item.plan, scene.canvas, networks.tokenizer
+    words = write_words(plan, canvas.instruction, canvas.seconds, tokenizer, job.parity)
     for code, message in words.warnings:
         observer(Warned(code, message))
+    morph = job.edit.morph if job.edit is not None else None
+    if morph is not None:
+        origin = replace(plan, caption=morph.caption, lyrics=morph.lyrics)
+        told = write_words(origin, canvas.instruction, canvas.seconds, tokenizer, job.parity)
+        return words, told
     if scene.later is None:
         return words, None
-    later = write_words(plan, scene.later.instruction, plan.duration, tokenizer, job.parity)
+    later = write_words(plan, scene.later.instruction, canvas.seconds, tokenizer, job.parity)
     return words, crop(later, words) if job.parity.cropped_prompts else later
 
 
@@ -174,6 +112,7 @@ def _read(words: list[tuple[Words, Words | None]], networks: Networks) -> dict[W
 
 
 def _tell(
+    scenes: list[Scene],
     words: list[tuple[Words, Words | None]],
     features: dict[Words, TextFeatures],
     networks: Networks,
@@ -181,18 +120,27 @@ def _tell(
     guided: bool,
 ) -> list[_Told]:
     encoder = networks.condition_encoder()
-    timbre = silent_timbre(networks, encoder)
-    packed = {one: pack_condition(found, timbre, encoder) for one, found in features.items()}
-    null = networks.null_condition() if guided else None
-    return [
-        _Told(packed[first], None if later is None else packed[later], null)
-        for first, later in words
+    timbres, packed = dict[int, Tensor](), dict[tuple[Words, int], Tensor]()
+
+    def pack(one: Words, reference: Tensor | None) -> Tensor:
+        key = id(reference)
+        if key not in timbres:
+            timbres[key] = reference_timbre(reference, networks, encoder)
+        if (one, key) not in packed:
+            packed[one, key] = pack_condition(features[one], timbres[key], encoder)
+        return packed[one, key]
+
+    states = [
+        (pack(first, scene.reference), None if later is None else pack(later, scene.reference))
+        for scene, (first, later) in zip(scenes, words, strict=True)
     ]
+    null = networks.null_condition() if guided else None
+    return [_Told(first, later, null) for first, later in states]
 
 
 def _compose(
     job: SongJob,
-    scenes: list[_Scene],
+    scenes: list[Scene],
     told: list[_Told],
     networks: Networks,
     observer: Observer,
@@ -202,23 +150,45 @@ def _compose(
     steps = job.schedule.steps
     made = []
     for scene, words in zip(scenes, told, strict=True):
-        item, inputs = scene.item, _inputs(scene, words, job)
+        item = scene.item
         with stage(observer, "compose", total=steps, unit="steps", item=item.index):
-            made.append(
-                sample(
-                    dit,
-                    inputs,
-                    job.sampling,
-                    job.schedule,
-                    SeededNoise.derived([item.seed], "sde", inputs.noise.shape[1]),
-                    _steps_to(observer, item.index),
-                    cancelled,
-                ).cpu()
-            )
+            on_step = _steps_to(observer, item.index)
+            made.append(_composed(dit, scene, words, job, on_step, cancelled).cpu())
     return made
 
 
-def _inputs(scene: _Scene, told: _Told, job: SongJob) -> SamplerInputs:
+def _composed(
+    dit: DiT,
+    scene: Scene,
+    words: _Told,
+    job: SongJob,
+    on_step: Callable[[int, int], None],
+    cancelled: CancelPoll,
+) -> Tensor:
+    seed, frames = scene.item.seed, scene.canvas.source.shape[1]
+    if job.edit is not None and job.edit.morph is not None:
+        source = SeededNoise(
+            [seed if job.retake_seed is None else _retake(job, scene.item)], frames
+        )
+        options = carrying(job.edit.morph, job.sampling)
+        carried = _carried(scene, words)
+        return flow_edit(dit, carried, options, job.schedule, source, on_step, cancelled)
+    noise = SeededNoise.derived([seed], "sde", frames)
+    inputs = _inputs(scene, words, job)
+    return sample(dit, inputs, job.sampling, job.schedule, noise, on_step, cancelled)
+
+
+def _carried(scene: Scene, told: _Told) -> FlowEditInputs:
+    context = scene.canvas.context
+    return FlowEditInputs(
+        source=scene.canvas.origin,
+        source_condition=Condition(needed(told.later, "words of the source"), context),
+        target_condition=Condition(told.states, context),
+        null_state=told.null,
+    )
+
+
+def _inputs(scene: Scene, told: _Told, job: SongJob) -> SamplerInputs:
     later = None
     if scene.later is not None and told.later is not None:
         later = Condition(told.later, scene.later.context)
@@ -227,13 +197,14 @@ def _inputs(scene: _Scene, told: _Told, job: SongJob) -> SamplerInputs:
         noise=_noise(job, scene.item, scene.canvas.source.shape[1]),
         second=later,
         null_state=told.null,
-        source=scene.canvas.source,
+        source=scene.canvas.origin,
+        repaint=scene.canvas.repaint,
     )
 
 
 def _render(
     job: SongJob,
-    scenes: list[_Scene],
+    scenes: list[Scene],
     latents: list[Tensor],
     networks: Networks,
     observer: Observer,
@@ -260,13 +231,13 @@ def _noise(job: SongJob, item: Item, frames: int) -> Tensor:
     noise = song_noise(item.seed, frames)
     if job.retake_variance <= 0:
         return noise
+    return mix_retake(noise, song_noise(_retake(job, item), frames), job.retake_variance)
+
+
+def _retake(job: SongJob, item: Item) -> int:
+    """The seed of an item's variation."""
     seed = job.retake_seed
-    other = derive_seed(item.seed, "retake") if seed is None else seed + item.index
-    return mix_retake(noise, song_noise(other, frames), job.retake_variance)
-
-
-def _codes_to(observer: Observer, before: int, total: int) -> Callable[[float], None]:
-    return lambda done: observer(StageProgress("hints", before + done, total))
+    return derive_seed(item.seed, "retake") if seed is None else seed + item.index
 
 
 def _steps_to(observer: Observer, item: int) -> Callable[[int, int], None]:
