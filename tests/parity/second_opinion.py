@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -172,6 +173,56 @@ def _write_text_encoder(folder: Path) -> None:
         "last_hidden_state": model(input_ids=ids).last_hidden_state,
     }
     _save(folder / "modules" / "text_encoder_0", tensors)
+
+
+def write_planner(folder: Path, name: str, tokens: int) -> tuple[list[int], list[int]]:
+    """Fill FOLDER/lm with forward passes of the planner `name`, one of them left-padded; a prompt,
+    and the likeliest `tokens` behind it."""
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    path = folder / "checkpoints" / name
+    model = Qwen3ForCausalLM(Qwen3Config(**read_json(path / "config.json"))).eval()
+    weights = {
+        key if key.startswith(("model.", "lm_head.")) else f"model.{key}": tensor.float()
+        for key, tensor in load_file(path / "model.safetensors").items()
+    }
+    missing, unknown = model.load_state_dict(weights, strict=False)
+    assert not unknown
+    assert missing in ([], ["lm_head.weight"])
+    model.tie_weights()
+    torch.manual_seed(SEED)
+    vocabulary = model.config.vocab_size
+    ids, pair = torch.randint(0, vocabulary, (1, 150)), torch.randint(0, vocabulary, (2, 40))
+    tensors = {"columns": torch.arange(3, vocabulary, 11)}
+    with torch.no_grad():
+        tensors |= _passes(model, "single", ids, torch.ones_like(ids), tensors["columns"])
+        mask = _lengths([29, 40], 40).flip(1)
+        tensors |= _passes(model, "padded", pair, mask, tensors["columns"])
+        written = model.generate(ids, max_new_tokens=tokens, do_sample=False, eos_token_id=None)
+    (folder / "lm").mkdir()
+    _save(folder / "lm" / "lm_forward", tensors)
+    return ids[0].tolist(), written[0, ids.shape[1] :].tolist()
+
+
+def _passes(model: Any, name: str, ids: Tensor, mask: Tensor, columns: Tensor) -> dict[str, Tensor]:
+    """A pass over `ids` [B, L], then one token more with the cache."""
+    seen = model(ids, attention_mask=mask, output_hidden_states=True, use_cache=True)
+    following = seen.logits[:, -1:].argmax(-1)
+    whole = torch.cat([mask, torch.ones_like(following)], dim=1)
+    after = model(following, attention_mask=whole, past_key_values=seen.past_key_values)
+    best = seen.logits.topk(8)
+    tensors = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "last_hidden_state": seen.hidden_states[-1],
+        "logits_columns": seen.logits[..., columns],
+        "logsumexp": seen.logits.logsumexp(-1),
+        "top8_values": best.values,
+        "top8_ids": best.indices,
+        "next_input_ids": following,
+        "next_logits_columns": after.logits[..., columns],
+    }
+    return {f"{name}.{key}": tensor for key, tensor in tensors.items()}
 
 
 def _write_vae(folder: Path) -> None:
