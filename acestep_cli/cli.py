@@ -34,8 +34,15 @@ from acestep_cli.term.words import complaint
 # Short help without commas: the completion script of fish splits there.
 COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("acestep_cli.commands.generate", "Make a song from words"),
-    "lyrics": ("acestep_cli.commands.lyrics", "Find what a model would misread in lyrics"),
     "random": ("acestep_cli.commands.random", "Make a song from an idea drawn by seed"),
+    "cover": ("acestep_cli.commands.cover", "Make a song anew in another style"),
+    "repaint": ("acestep_cli.commands.repaint", "Make parts of a song anew"),
+    "extend": ("acestep_cli.commands.extend", "Make a song longer"),
+    "extract": ("acestep_cli.commands.extract", "Take single tracks out of a song"),
+    "lego": ("acestep_cli.commands.lego", "Make a new track that goes with a song"),
+    "complete": ("acestep_cli.commands.complete", "Make a whole song around a track"),
+    "morph": ("acestep_cli.commands.morph", "Carry a song from its own words towards others"),
+    "lyrics": ("acestep_cli.commands.lyrics", "Find what a model would misread in lyrics"),
     "format": ("acestep_cli.commands.format", "Improve a caption and lyrics"),
     "understand": ("acestep_cli.commands.understand", "Describe a song in words"),
 }

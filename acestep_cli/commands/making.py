@@ -16,6 +16,7 @@ from acestep_cli.commands.texts import read_texts
 from acestep_cli.commands.verb import RUN, GroupedOption
 from acestep_cli.config import SETTINGS, Resolved, resolve
 from acestep_cli.errors import UsageError
+from acestep_cli.files import is_file
 from acestep_cli.term.output import Output, Result
 
 if TYPE_CHECKING:
@@ -60,11 +61,19 @@ class Songs:
 
 def typed(values: dict[str, Any], choices: RunChoices) -> dict[str, Any]:
     """The values that were given, texts read from where they lie, the format from FILE's ending."""
-    flags = read_texts({name: value for name, value in values.items() if value is not None}, TEXTS)
+    given = {name: value for name, value in values.items() if value is not None}
+    flags = read_texts(_codes_read(given), TEXTS, (*TEXTS, "src_audio", "reference_audio"))
     target = _target(choices.output_file)
     if target is not None and target.suffix and not _is_format_typed(flags):
         flags["audio_format"] = target.suffix[1:]
     return flags
+
+
+def _codes_read(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with audio codes given as the name of a file marked as one."""
+    codes = values.get("audio_codes")
+    is_name = isinstance(codes, str) and "<|" not in codes and is_file(Path(codes))
+    return {**values, "audio_codes": f"@{codes}"} if is_name else values
 
 
 def resolved_with(

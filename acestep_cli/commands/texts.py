@@ -13,18 +13,21 @@ from acestep_cli.errors import InputError, UsageError
 LIMIT_BYTES = 1 << 20
 
 
-def read_texts(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+def read_texts(
+    values: dict[str, Any], names: Iterable[str], claimants: Iterable[str] = ()
+) -> dict[str, Any]:
     """`values` with `@file` and `-` under `names` replaced by what the file or stdin holds.
 
-    `@@text` means the text `@text`. UsageError when two values claim stdin; InputError for a source
-    that cannot be read, is empty, is over 1 MiB or is not text.
+    `@@text` means the text `@text`. `claimants` are all values that mean stdin by `-`, by default
+    the texts. UsageError when two of them do; InputError for a source that cannot be read, is
+    empty, is over 1 MiB or is not text.
     """
     asked = [name for name in names if isinstance(values.get(name), str)]
-    claims = [name for name in asked if values[name] == "-"]
+    claims = [name for name in (tuple(claimants) or asked) if values.get(name) == "-"]
     if len(claims) > 1:
         raise UsageError(
             f"{' and '.join(claims)} both ask for stdin, which can be read only once",
-            "give one of them as @FILE",
+            "give one of them as a file",
         )
     return {**values, **{name: _text(name, values[name]) for name in asked}}
 

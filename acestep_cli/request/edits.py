@@ -62,11 +62,6 @@ def _region_misfits(request: SongRequest) -> Iterator[Problem]:
         yield Problem(
             "regions", "a continuation takes no regions", "say with --after what is added"
         )
-    if request.duration is not None and request.extend_after and request.duration != 0:
-        yield Problem(
-            "extend_after", "the length is given twice, as a duration and as seconds to add",
-            "leave out one of them",
-        )  # fmt: skip
     if end is not None and end <= start:
         yield Problem(
             "repainting_end",
@@ -125,5 +120,7 @@ def edit_warnings(request: SongRequest) -> Iterator[CodedMessage]:
         and (keeps_length or request.flow_edit_morph)
     ):
         yield "unused_parameter", "duration has no effect: the source decides the length"
+    if request.duration is not None and request.extend_after:
+        yield "unused_parameter", "duration has no effect: extend_after says what is added"
     if task == "repaint" and request.src_audio and not asked_regions(request):
         yield "no_region", "all of the source is painted anew, as no part of it is named"

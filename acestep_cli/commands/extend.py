@@ -1,0 +1,47 @@
+"""`acestep extend`: more of a source, before it and behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from acestep_cli.commands.editing import KEEPS_LEVEL, edit_verb, make_edit, respelled
+from acestep_cli.commands.making import RunChoices
+from acestep_cli.term.output import Output, Result
+
+HELP = """Make a song longer, and keep what is there as it is.
+
+SOURCE is an audio file, a job id, or - for stdin. CAPTION says what the new part sounds like; where
+none is given it is that of the source. The result has at most 600 s.
+
+\b
+Examples:
+  acestep extend song.wav --after 30
+  acestep extend song.flac "quiet piano intro" --before 8
+"""
+
+
+def extend(
+    output: Output,
+    choices: RunChoices,
+    source: str | None,
+    words: str | None,
+    values: dict[str, Any],
+) -> Result:
+    """Continue the source."""
+    return make_edit(output, choices, values, (source, words), task_type="continuation")
+
+
+command = edit_verb(
+    "extend",
+    extend,
+    (
+        respelled("extend_before", "--before", help_="seconds or m:ss added before the source"),
+        respelled("extend_after", "--after", help_="seconds or m:ss added behind the source"),
+        respelled("repaint_mode", "--mode"),
+        respelled("repaint_strength", "--strength"),
+        respelled("chunk_mask_mode", "--mask-mode"),
+    ),
+    without=KEEPS_LEVEL,
+    help=HELP,
+    short_help="Make a song longer",
+)

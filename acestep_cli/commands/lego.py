@@ -1,0 +1,51 @@
+"""`acestep lego`: a new track for a source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from acestep_cli.commands.editing import edit_verb, make_edit, respelled
+from acestep_cli.commands.making import RunChoices
+from acestep_cli.request import BY_NAME
+from acestep_cli.request.table_sound import TRACKS
+from acestep_cli.term.output import Output, Result
+
+HELP = f"""Make a new track that goes with a song.
+
+SOURCE is an audio file, a job id, or - for stdin. CAPTION says what the track sounds like. The new
+track comes alone, or with the source under it (--mix). Tracks are {", ".join(TRACKS)}. This takes
+a base checkpoint.
+
+\b
+Examples:
+  acestep lego song.wav "lead melody, bluesy" --track guitar
+  acestep lego song.wav "brushes, soft" --track drums --from 0:30 --to 1:00 --mix
+"""
+
+
+def lego(
+    output: Output,
+    choices: RunChoices,
+    source: str | None,
+    words: str | None,
+    values: dict[str, Any],
+) -> Result:
+    """Make the track."""
+    return make_edit(output, choices, values, (source, words), task_type="lego")
+
+
+command = edit_verb(
+    "lego",
+    lego,
+    (
+        respelled("track_name", "--track", help_="the track to make"),
+        respelled("repainting_start", "--from", help_="where the track starts; 0 by default"),
+        respelled("repainting_end", "--to", help_="where it ends; the source's end by default"),
+        BY_NAME["regions"],
+        respelled("chunk_mask_mode", "--mask-mode"),
+        BY_NAME["mix"],
+        BY_NAME["global_caption"],
+    ),
+    help=HELP,
+    short_help="Make a new track that goes with a song",
+)

@@ -1,0 +1,61 @@
+"""`acestep morph`: a source carried from its own words towards others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from acestep_cli.commands.editing import edit_verb, make_edit, respelled
+from acestep_cli.commands.making import RunChoices
+from acestep_cli.term.output import Output, Result
+
+HELP = """Carry a song from its own words towards others.
+
+SOURCE is an audio file, a job id, or - for stdin. --from-caption says what the source sounds like;
+where it is missing it is the source's own caption. CAPTION says where it goes; what both have in
+common stays. The length is the source's.
+
+\b
+Examples:
+  acestep morph song.wav --from-caption "solo piano" "solo church organ"
+  acestep morph song.wav --from-caption "calm folk" "furious metal" --n-max 0.7 --n-avg 2
+"""
+
+# Flow edit runs an Euler step of its own (pipeline facts 7.10).
+_WITHOUT = (
+    "sampler_mode", "infer_method", "use_adg", "dcw_enabled", "dcw_mode", "dcw_scaler",
+    "dcw_high_scaler", "dcw_wavelet", "retake_variance",
+)  # fmt: skip
+
+
+def morph(
+    output: Output,
+    choices: RunChoices,
+    source: str | None,
+    words: str | None,
+    values: dict[str, Any],
+) -> Result:
+    """Morph the source."""
+    return make_edit(
+        output,
+        choices,
+        values,
+        (source, words),
+        task_type="text2music",
+        flow_edit_morph=True,
+    )
+
+
+command = edit_verb(
+    "morph",
+    morph,
+    (
+        respelled("flow_edit_source_caption", "--from-caption"),
+        respelled("flow_edit_source_lyrics", "--from-lyrics"),
+        respelled("flow_edit_n_min", "--n-min"),
+        respelled("flow_edit_n_max", "--n-max"),
+        respelled("flow_edit_n_avg", "--n-avg"),
+    ),
+    without=_WITHOUT,
+    help=HELP,
+    short_help="Carry a song from its own words towards others",
+)
