@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from functools import lru_cache
 
@@ -70,6 +69,8 @@ def suggest(tag: str) -> str:
     if translated:
         return translated
     number = re.search(r"\d+", tag)
+    import difflib
+
     for word in _words(tag):
         close = difflib.get_close_matches(word, SECTION_NAMES, n=1, cutoff=_NEAR)
         if close:

@@ -130,11 +130,7 @@ def _choose_dit(model: str | None, task: str, places: Sequence[Place]) -> tuple[
     if model is not None:
         folder, place = named_folder(model, "dit", places)
         if task not in folder.tasks:
-            raise CheckpointError(
-                f"the model {folder.name} cannot do {task}; it can do {', '.join(folder.tasks)}",
-                f"choose a base model: {', '.join(_able(task))}",
-                code="task_unsupported",
-            )
+            raise _unable(folder, task, places)
         return folder, place
     for name in _known_names(places, "dit"):
         for place in places:
@@ -210,13 +206,27 @@ def _able(task: str) -> list[str]:
     return [entry.name for entry in BY_NAME.values() if task in entry.tasks]
 
 
+def _unable(folder: Folder, task: str, places: Sequence[Place]) -> CheckpointError:
+    """Which models can do what the named one cannot, and which of them are here."""
+    here = [other.name for other in installed(places, "dit") if task in other.tasks]
+    able = [*dict.fromkeys((*_able(task), *here))]
+    fetch = f"fetch one that can: {fetch_command((able or [DEFAULT_DIT])[0])}"
+    return CheckpointError(
+        f"the model {folder.name} cannot do {task}; these can: {', '.join(able)} "
+        f"(installed: {', '.join(here) or 'none of them'})",
+        f"leave out --model or choose one: --model {here[0]}" if here else fetch,
+        code="task_unsupported",
+    )
+
+
 def _no_dit(task: str, places: Sequence[Place]) -> CheckpointError:
     """Why no DiT was found without a name: none, none complete, or none that can do the task."""
     complete = installed(places, "dit")
     if complete:
         have = ", ".join(folder.name for folder in complete)
         return CheckpointMissing(
-            f"no installed model can do {task}; installed: {have}",
+            f"no installed model can do {task}; these can: {', '.join(_able(task))} "
+            f"(installed: {have})",
             f"fetch one that can: {fetch_command((_able(task) or [DEFAULT_DIT])[0])}",
         )
     return incomplete_folder("dit", places) or CheckpointMissing(

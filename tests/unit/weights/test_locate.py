@@ -152,10 +152,21 @@ def test_a_task_that_no_installed_model_can_do(home: Path) -> None:
     make_set(home / "work" / "checkpoints")
     with pytest.raises(CheckpointMissing) as caught:
         _find(home, task="extract")
-    assert "no installed model can do extract; installed: acestep-v15-turbo" in caught.value.message
+    assert caught.value.message == (
+        "no installed model can do extract; these can: acestep-v15-base, acestep-v15-xl-base "
+        "(installed: acestep-v15-turbo)"
+    )
     assert caught.value.hint.endswith("--local-dir checkpoints/acestep-v15-base")
-    with pytest.raises(CheckpointError, match="acestep-v15-turbo cannot do lego; it can do text2"):
+    with pytest.raises(CheckpointError, match="turbo cannot do lego") as refused:
         _find(home, "acestep-v15-turbo", "lego")
+    assert "acestep-v15-xl-base (installed: none of them)" in refused.value.message
+    assert "hf download" in refused.value.hint
+    make_dit(home / "work" / "checkpoints" / "acestep-v15-xl-base", is_turbo=False)
+    make_dit(home / "work" / "checkpoints" / "acestep-v15-mine", is_turbo=False)
+    with pytest.raises(CheckpointError, match="turbo cannot do lego") as refused:
+        _find(home, "acestep-v15-turbo", "lego")
+    assert refused.value.message.endswith("(installed: acestep-v15-xl-base, acestep-v15-mine)")
+    assert "--model acestep-v15-xl-base" in refused.value.hint
 
 
 def test_a_name_that_is_not_installed_gets_a_near_miss(home: Path) -> None:
