@@ -27,17 +27,26 @@ _MARKS = (
 )  # fmt: skip
 
 
+# What float32 cannot hold to the last bit.
+_FINE = ("PCM_32", "DOUBLE")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is read at most: seconds, and the first `channels` (None: all)."""
+    """What is read at most: seconds, and the first `channels` (None: all).
+
+    exact: 32-bit integers and 64-bit floats come as float64.
+    """
 
     seconds: float
     channels: int | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Samples float32 [C, S], rate in Hz, the format's name and its bit depth (None: lossy)."""
+    """Samples [C, S], float32 (float64: see Limits), rate in Hz, the format's name and its bit
+    depth (None: lossy)."""
 
     samples: Samples
     sample_rate: int
@@ -74,7 +83,7 @@ def _with_soundfile(stream: BinaryIO, shown: str, limits: Limits) -> Decoded | N
         if _is_damaged(stream, name):
             raise source.damaged(shown)
         try:
-            samples = _read(file, limits.channels)
+            samples = _read(file, limits)
         except soundfile.LibsndfileError as error:
             if name == "opus":  # packets of high bit rates that go over a page are too much for it
                 return None
@@ -108,14 +117,15 @@ def _is_damaged(stream: BinaryIO, name: str) -> bool:
     return hurt
 
 
-def _read(file: Any, channels: int | None) -> Samples:
+def _read(file: Any, limits: Limits) -> Samples:
     import numpy as np
 
-    kept = min(file.channels, channels or file.channels)
-    samples = np.empty((kept, file.frames), np.float32)
+    kept = min(file.channels, limits.channels or file.channels)
+    kind = "float64" if limits.exact and file.subtype in _FINE else "float32"
+    samples = np.empty((kept, file.frames), kind)
     position = 0
     while position < file.frames:
-        block = file.read(_BLOCK, dtype="float32", always_2d=True)
+        block = file.read(_BLOCK, dtype=kind, always_2d=True)
         if len(block) == 0:
             break
         block = block[: file.frames - position]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from acestep_cli.audio.level import Samples
 
 _SUBTYPES = {"mp3": "MPEG_LAYER_III", "ogg": "VORBIS"}
-_PCM = {16: "PCM_16", 24: "PCM_24"}
-_FLOAT_BITS = 32
+_PCM = {16: "PCM_16", 24: "PCM_24", 32: "PCM_32"}
+_FLOAT = {32: "FLOAT", 64: "DOUBLE"}
 _LAYOUTS = {1: "mono", 2: "stereo"}
 _OPUS_PAGE = "200000"  # microseconds
 # Muxer, encoder, sample format.
@@ -57,14 +57,18 @@ def _with_soundfile(samples: Samples, sample_rate: int, encoding: Encoding) -> B
         **_quality(encoding),
     ) as file:
         for block in _blocks(samples, sample_rate):
-            file.write(_as_written(block, encoding.bit_depth))
+            file.write(_as_written(block, encoding))
     return target
 
 
 def _subtype(encoding: Encoding) -> str:
     if encoding.bit_depth is None:
         return _SUBTYPES[encoding.format]
-    return _PCM.get(encoding.bit_depth, "FLOAT")
+    return (_PCM if _is_integer(encoding) else _FLOAT)[encoding.bit_depth]
+
+
+def _is_integer(encoding: Encoding) -> bool:
+    return encoding.integers or encoding.bit_depth in (16, 24)
 
 
 def _quality(encoding: Encoding) -> dict[str, Any]:
@@ -77,15 +81,15 @@ def _quality(encoding: Encoding) -> dict[str, Any]:
     return {"bitrate_mode": "CONSTANT", "compression_level": min((320 - kbps) / 288, 0.999)}
 
 
-def _as_written(block: Samples, bit_depth: int | None) -> NDArray[Any]:
+def _as_written(block: Samples, encoding: Encoding) -> NDArray[Any]:
     """Interleaved [S, C]: integers for integer files, else the floats themselves."""
     import numpy as np
 
     from acestep_cli.audio.level import to_integers
 
-    if bit_depth in (None, _FLOAT_BITS):
+    if encoding.bit_depth is None or not _is_integer(encoding):
         return np.ascontiguousarray(block.T)
-    return to_integers(block, bit_depth)
+    return to_integers(block, encoding.bit_depth)
 
 
 def _with_av(samples: Samples, sample_rate: int, encoding: Encoding) -> BytesIO:

@@ -28,7 +28,8 @@ VORBIS_QUALITY = {
 class Format:
     """One row of the table: what a container with its codec can hold.
 
-    `bit_depths` is empty for lossy formats (32 means float), `bitrates` (kb/s) for lossless ones.
+    `bit_depths` is empty for lossy formats (32 means float, 64 doubles), `bitrates` (kb/s) for
+    lossless ones.
     `channel_kbps` caps the bit rate of one channel. No `sample_rates`: the encoder decides.
     `tag_kind` is `id3`, `vorbis`, `mp4`, `riff` or empty; `writer` `soundfile`, `av` or `ffmpeg`.
     """
@@ -76,7 +77,7 @@ FORMATS = (
     Format(
         "wav", "wav", "riff", "soundfile",
         aliases=("wave", "wav32"), other_extensions=("wave",),
-        bit_depths=(16, 24, 32), sample_rates=range(4000, 384_001), max_channels=8,
+        bit_depths=(16, 24, 32, 64), sample_rates=range(4000, 384_001), max_channels=8,
     ),
     Format(
         "ogg", "ogg", "vorbis", "soundfile",
@@ -149,14 +150,16 @@ class Encoding:
     """How one file is written: format, bit depth, bit rate (kb/s) and sample rate (Hz).
 
     None takes the format's default: 24 bits, the table's bit rate, the sample rate of the samples
-    where the format has it. `format` may be any spelling of the table and is kept as its name;
-    `wav32` is wav with a depth of 32. A value that the format does not have is a UsageError.
+    where the format has it. `integers` makes the 32 bits of a wav integers instead of floats.
+    `format` may be any spelling of the table and is kept as its name; `wav32` is wav with a depth
+    of 32. A value that the format does not have is a UsageError.
     """
 
     format: str = "mp3"
     bit_depth: int | None = None
     bitrate_kbps: int | None = None
     sample_rate: int | None = None
+    integers: bool = False
 
     def __post_init__(self) -> None:
         spec = find_format(self.format)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from acestep_cli.audio import source as sources
+from acestep_cli.audio.decode import Decoded, Limits, decode
 from acestep_cli.audio.source import Source
 from acestep_cli.audio.tags import Tags
 
 if TYPE_CHECKING:
-    from acestep_cli.audio.decode import Decoded
     from acestep_cli.audio.level import Samples
 
 MODEL_RATE = 48_000
@@ -20,7 +20,7 @@ MAX_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """One file: samples float32 [C, S], rate (Hz), and what it was.
+    """One file: samples float32 [C, S] (float64 where asked for), rate (Hz), and what it was.
 
     `format` is a name of the table in `formats` where the file is one of those, else FFmpeg's or
     libsndfile's name; `bit_depth` is None for lossy formats (32 may mean float, 64 always does).
@@ -39,10 +39,15 @@ class Audio:
 
 
 def read_audio(
-    source: Source, *, name: str | None = None, max_seconds: float = MAX_SECONDS
+    source: Source,
+    *,
+    name: str | None = None,
+    max_seconds: float = MAX_SECONDS,
+    exact: bool = False,
 ) -> Audio:
     """The audio file at a path, or in the bytes of one; `name` is what messages call it.
 
+    With `exact`, samples that float32 cannot hold (32-bit integers, 64-bit floats) are float64.
     InputError with a sentence and code of its own for a file that is missing, a folder, unreadable,
     empty, no audio, damaged or cut short, longer than `max_seconds`, without samples, not finite.
     """
@@ -50,7 +55,7 @@ def read_audio(
 
     shown = sources.name_of(source, name)
     with sources.opened(source, shown) as stream:
-        decoded = _decoded(stream, shown, max_seconds, channels=None)
+        decoded = _decoded(stream, shown, Limits(max_seconds, exact=exact))
         tags = tags_of(stream)
     return Audio(decoded.samples, decoded.sample_rate, decoded.format, decoded.bit_depth, tags)
 
@@ -65,7 +70,7 @@ def load_for_model(
     """
     shown = sources.name_of(source, name)
     with sources.opened(source, shown) as stream:
-        decoded = _decoded(stream, shown, max_seconds, channels=2)
+        decoded = _decoded(stream, shown, Limits(max_seconds, channels=2))
     return for_model(decoded.samples, decoded.sample_rate)
 
 
@@ -79,11 +84,10 @@ def for_model(samples: Samples, sample_rate: int) -> Samples:
     return np.clip(resample(stereo, sample_rate, MODEL_RATE), -1, 1)
 
 
-def _decoded(stream: BinaryIO, shown: str, max_seconds: float, channels: int | None) -> Decoded:
-    from acestep_cli.audio.decode import Limits, decode
+def _decoded(stream: BinaryIO, shown: str, limits: Limits) -> Decoded:
     from acestep_cli.audio.level import peak
 
-    decoded = decode(stream, shown, Limits(max_seconds, channels))
+    decoded = decode(stream, shown, limits)
     if not math.isfinite(peak(decoded.samples)):
         raise sources.not_finite(shown)
     return decoded

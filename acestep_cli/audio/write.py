@@ -82,7 +82,8 @@ def _encoded(
 
 
 def _prepare(samples: Samples, sample_rate: int, encoding: Encoding) -> tuple[Samples, int]:
-    """The samples as float32 at the file's rate, checked."""
+    """The samples at the file's rate, checked: float32, or as they are where only so they keep
+    what they are."""
     import numpy as np
 
     from acestep_cli.audio.level import check_finite
@@ -91,7 +92,8 @@ def _prepare(samples: Samples, sample_rate: int, encoding: Encoding) -> tuple[Sa
     check_finite(samples)
     _check_channels(samples.shape[0], encoding)
     rate = encoding.rate_for(sample_rate)
-    plain = np.asarray(samples, dtype=np.float32)
+    fine = rate == sample_rate and (encoding.integers or encoding.bit_depth == 64)
+    plain = samples if fine else np.asarray(samples, dtype=np.float32)
     return resample(plain, sample_rate, rate, kernel="fine"), rate
 
 
