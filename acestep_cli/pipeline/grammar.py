@@ -29,7 +29,6 @@ from acestep_cli.pipeline.grammar_genres import GenreTree
 from acestep_cli.pipeline.grammar_parts import Choice, Codes, Forced, Genre, Line, Lyrics, Part
 from acestep_cli.pipeline.grammar_settings import Settings
 from acestep_cli.pipeline.grammar_tables import (
-    CODES_PER_SECOND,
     FIELDS,
     LONGEST,
     Allowed,
@@ -39,6 +38,7 @@ from acestep_cli.pipeline.grammar_tables import (
 )
 from acestep_cli.pipeline.grammar_text import TextSets
 from acestep_cli.pipeline.grammar_upstream import UpstreamRun, UpstreamTables
+from acestep_cli.request.codes import CODES_PER_SECOND
 from acestep_cli.weights.tokenizer import Tokenizer
 
 __all__ = ["CAPTION_TOKENS", "GENRES_TOKENS", "Allowed", "Grammar", "Run", "Settings"]

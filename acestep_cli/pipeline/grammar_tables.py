@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from acestep_cli.errors import CheckpointError
+from acestep_cli.request.codes import MAX_CODE
 from acestep_cli.request.languages import LANGUAGES
 from acestep_cli.request.music import TIME_SIGNATURES
 from acestep_cli.weights.tokenizer import Tokenizer
@@ -29,8 +30,6 @@ MODEL_KEYS = tuple(
 )
 BPM = (30, 300)
 SHORTEST, LONGEST = 10, 600  # seconds that the model may choose
-CODES = 64_000
-CODES_PER_SECOND = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +140,7 @@ class Tables:
         """Sorted ids int64 [64000] of the valid audio codes; CheckpointError where one lacks."""
         table = self.tokenizer.vocabulary(added=True)
         try:
-            ids = [table[f"<|audio_code_{code}|>"] for code in range(CODES)]
+            ids = [table[f"<|audio_code_{code}|>"] for code in range(MAX_CODE + 1)]
         except KeyError as error:
             raise CheckpointError(
                 f"the tokenizer of {self.tokenizer.folder} has no token {error.args[0]}",

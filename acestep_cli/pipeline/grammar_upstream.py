@@ -14,7 +14,6 @@ from torch import Tensor
 from acestep_cli.pipeline.grammar_genres import clean_entries
 from acestep_cli.pipeline.grammar_settings import Settings
 from acestep_cli.pipeline.grammar_tables import (
-    CODES_PER_SECOND,
     FIELDS,
     THINK,
     THINK_END,
@@ -23,6 +22,7 @@ from acestep_cli.pipeline.grammar_tables import (
     name_state,
     value_state,
 )
+from acestep_cli.request.codes import CODES_PER_SECOND
 
 _CAPTION_LIMIT = 512
 _NAMED = {name_state(name): name for name in FIELDS}

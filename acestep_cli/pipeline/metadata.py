@@ -13,6 +13,7 @@ import yaml
 
 from acestep_cli.pipeline.metadata_parse import Output, parse_output
 from acestep_cli.request import BY_NAME
+from acestep_cli.request.codes import CODES_PER_SECOND
 from acestep_cli.request.problems import BadValue
 from acestep_cli.request.validate import check
 from acestep_cli.request.values import read_value
@@ -48,9 +49,7 @@ _FORCED: dict[Entry, tuple[str, ...]] = {
     "rewrite": (*NUMBERS, "language"),
     "draft": COT_FIELDS,
 }
-_CODES_PER_SECOND = 5
 _SPARE_TOKENS = 10
-_MOST_TOKENS = 3500
 # Python turns no longer text into a number.
 _MOST_DIGITS = 4300
 
@@ -135,12 +134,10 @@ def forced_fields(entry: Entry, known: Metadata, *, upstream: bool = False) -> d
     return {name: value for name, value in known.cot_fields.items() if name in names}
 
 
-def code_budget(duration: float | None) -> int:
-    """Most tokens of the codes phase: 5 for each second and a few to end in; 3500 where the length
-    is open. Depends on nothing but the song."""
-    if duration is None:
-        return _MOST_TOKENS
-    return int(_CODES_PER_SECOND * duration) + _SPARE_TOKENS
+def code_budget(duration: float) -> int:
+    """Most tokens of the codes phase of `duration` seconds: 5 for each of them and a few to end in.
+    Depends on nothing but the song."""
+    return int(CODES_PER_SECOND * duration) + _SPARE_TOKENS
 
 
 def _dump(fields: Mapping[str, Any]) -> str:

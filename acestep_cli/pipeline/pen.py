@@ -12,11 +12,10 @@ from acestep_cli.pipeline.grammar import Grammar, Run
 from acestep_cli.pipeline.grammar_free import FreeRun
 from acestep_cli.pipeline.metadata import Metadata, code_budget, parse_output, read_metadata
 from acestep_cli.pipeline.parity import Parity
-from acestep_cli.pipeline.plan import CODES_PER_SECOND
 from acestep_cli.pipeline.planner_prompts import plain_texts
 from acestep_cli.pipeline.tokens import Draws, TokenOptions
 from acestep_cli.pipeline.writer import Task, Writer
-from acestep_cli.request.codes import MAX_CODE
+from acestep_cli.request.codes import CODES_PER_SECOND, MAX_CODE
 from acestep_cli.weights.tokenizer import Tokenizer
 
 # Most tokens of metadata with lyrics (planner facts 4.4).

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 from acestep_cli import lyrics as words
 from acestep_cli.request import SongRequest
+from acestep_cli.request.codes import CODES_PER_SECOND
 
 DEFAULT_SECONDS = 30.0
-CODES_PER_SECOND = 5
 INSTRUMENTAL = words.INSTRUMENTAL
 UNKNOWN = "unknown"
 

@@ -21,7 +21,7 @@ from acestep_cli.pipeline.metadata_hints import hints
 from acestep_cli.pipeline.noise import derive_seed
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.pen import Pen, Tools, Unfinished
-from acestep_cli.pipeline.plan import CODES_PER_SECOND, INSTRUMENTAL, Wish, plan_of
+from acestep_cli.pipeline.plan import INSTRUMENTAL, Wish, plan_of
 from acestep_cli.pipeline.planner_prompts import (
     codes_prompt,
     cot_prompt,
@@ -35,6 +35,7 @@ from acestep_cli.pipeline.planning import Planning, lacks_metas
 from acestep_cli.pipeline.tokens import Draws, TokenOptions
 from acestep_cli.pipeline.writer import Writer
 from acestep_cli.request import format_codes
+from acestep_cli.request.codes import CODES_PER_SECOND
 from acestep_cli.weights.tokenizer import Tokenizer
 
 # A second try draws from another stream of the same seed.

@@ -10,6 +10,7 @@ from acestep_cli.events import Observer, StageProgress, stage
 from acestep_cli.models.decoding import Decoder
 from acestep_cli.pipeline.generation import Generated, generate
 from acestep_cli.pipeline.grammar import Run
+from acestep_cli.pipeline.grammar_tables import END, PAD
 from acestep_cli.pipeline.language import LanguageModel
 from acestep_cli.pipeline.tokens import Draws, TokenOptions
 from acestep_cli.pipeline.velocity import Cancelling
@@ -48,7 +49,7 @@ class LanguageWriter:
         self._language, self._observer, self._cancelled = language, observer, cancelled
         self._decoder: Decoder | None = None
         tokenizer = language.tokenizer
-        self._ends = (tokenizer.require("<|im_end|>"), tokenizer.require("<|endoftext|>"))
+        self._ends = (tokenizer.require(END), tokenizer.require(PAD))
 
     def write(self, task: Task, draws: Draws) -> Generated:
         """As `Writer`."""

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from acestep_cli.request.problems import BadValue, shown
 
 MAX_CODE = 63_999
-# 600 seconds at 5 Hz.
+CODES_PER_SECOND = 5
+# 600 seconds.
 MAX_CODES = 3_000
 
 _TOKEN = re.compile(r"<\|audio_code_(\d{1,9})\|>")

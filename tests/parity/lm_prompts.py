@@ -59,7 +59,7 @@ def _read(folder: Path, file: str) -> dict[str, Any]:
 
 
 def _lists(folder: Path, file: str) -> list[tuple[str, Entries]]:
-    return [item for item in _read(folder, file).items() if isinstance(item[1], list)]
+    return [item for item in _read(folder, file).items() if isinstance(item[1], list) and item[1]]
 
 
 def _prompts(folder: Path, name: str, entries: Entries) -> list[Check]:
@@ -232,6 +232,10 @@ def _parse(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _serialise(entry: Mapping[str, Any]) -> dict[str, Any]:
     try:
+        for value in entry["metadata"].values():
+            # The original makes a number of all that it takes for digits, or fails.
+            if isinstance(value, str) and value.isdigit():
+                int(value)
         return {"text": cot_text(entry["metadata"])}
     except (AttributeError, TypeError, ValueError) as error:
         kind = type(error).__name__

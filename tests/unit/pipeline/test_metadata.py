@@ -231,7 +231,3 @@ def test_the_original_chooses_the_language_of_a_song_itself() -> None:
 def test_room_for_all_codes_and_the_end(duration: float) -> None:
     assume(duration > 0)
     assert 5 * duration + 1 <= code_budget(duration) <= 5 * duration + 10
-
-
-def test_an_open_length_is_limited() -> None:
-    assert code_budget(None) == 3500
