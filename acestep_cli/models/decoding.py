@@ -45,8 +45,8 @@ class Steps(Protocol):
 class Decoder:
     """`streams` sequences of one model that grow together, each of at most `limit` tokens.
 
-    Plain modules are computed as they are, packed ones by what they were packed for. Not for two
-    threads at once, nor two decoders of one packed model.
+    Plain modules are computed as they are, packed models by what they were packed for. Not for two
+    threads at once, nor are two decoders of one packed model, which share working memory.
     """
 
     def __init__(self, model: CausalLM | PackedModel, *, streams: int, limit: int) -> None:

@@ -108,8 +108,8 @@ def test_what_ran_before_changes_no_bit(
         [shared, shared],
     ]
     alone = [run(Decoder(model, streams=2, limit=120), song) for song in songs]
-    for order in ([0, 1, 2, 3], [3, 1, 0, 2, 0, 1]):
-        decoder = Decoder(model, streams=2, limit=120)
+    for order, limit in (([0, 1, 2, 3], 120), ([3, 1, 0, 2, 0, 1], 90)):
+        decoder = Decoder(model, streams=2, limit=limit)
         for index in order:
             assert torch.equal(run(decoder, songs[index]), alone[index])
 
