@@ -66,7 +66,7 @@ def run_job(spec: RunSpec, observers: Sequence[Observer], cancelled: CancelPoll)
         job.folder,
         spec.command,
         request=job.request.to_dict(),
-        origins=spec.resolved.origins,
+        origins=job.origins,
         digest=job.digest,
         items=job.first_items(),
         checkpoints=job.recorded_checkpoints(),

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from acestep_cli import __version__
 from acestep_cli.audio.tags import Tags
 from acestep_cli.errors import AceStepError, ExitCode, UnusableResult
-from acestep_cli.events import ItemFinished, Noted, Observer, stage
+from acestep_cli.events import ItemFinished, Observer, stage
 from acestep_cli.jobs import JobRecord
 from acestep_cli.run.spec import Job
-from acestep_cli.run.targets import SAMPLE_RATE, audio_path
+from acestep_cli.run.targets import audio_path
 
 if TYPE_CHECKING:
-    from acestep_cli.audio.level import Samples
+    from acestep_cli.pipeline.edit import Edit
     from acestep_cli.pipeline.plan import Plan
     from acestep_cli.pipeline.song import Song, SongJob
 
@@ -44,13 +44,17 @@ def make(
     with stage(observer, "load"):
         songs_of = importlib.import_module("acestep_cli.pipeline.song").make_songs
         planned = importlib.import_module("acestep_cli.run.planned")
+        heard = importlib.import_module("acestep_cli.run.heard")
         networks = _networks(job)
+        edit = heard.edit_of(job)
+    edit, codes = heard.listen(job, edit, networks, observer, cancelled)
+    with stage(observer, "load"):
         planner = planned.open_planner_of(job, observer, cancelled)
-    planned.plan_items(job, planner, record, made, observer)
+    planned.plan_items(job, planner, record, made, observer, codes)
     del planner  # its weights go before the next ones come
     if job.spec.plan_only or not made.plans:
         return
-    for song in songs_of(_song_job(job, made), networks, observer, cancelled):
+    for song in songs_of(_song_job(job, made, edit), networks, observer, cancelled):
         try:
             _finish(job, song, record, made, observer)
         except UnusableResult as failure:
@@ -75,14 +79,16 @@ def _kept_timbre(job: Job) -> Path:
     return cache / "timbre" / f"{job.fingerprints[job.model][:32]}-{way}.safetensors"
 
 
-def _song_job(job: Job, made: Made) -> SongJob:
+def _song_job(job: Job, made: Made, edit: Edit | None) -> SongJob:
     from acestep_cli.pipeline.prepare import sampling_of, schedule_of
     from acestep_cli.pipeline.song import Item, SongJob
 
     request, turbo = job.request, job.checkpoints.dit.is_turbo
+    reference = job.sounds.reference
     return SongJob(
         items=tuple(
-            Item(index, job.seeds[index], plan) for index, plan in sorted(made.plans.items())
+            Item(index, job.seeds[index], plan, job.tracks[index])
+            for index, plan in sorted(made.plans.items())
         ),
         schedule=schedule_of(request, turbo=turbo),
         sampling=sampling_of(request, turbo=turbo),
@@ -91,35 +97,37 @@ def _song_job(job: Job, made: Made) -> SongJob:
         latent_rescale=request.latent_rescale,
         retake_seed=request.retake_seed,
         retake_variance=request.retake_variance,
+        edit=edit,
+        reference=None if reference is None else reference.for_networks(),
     )
 
 
 def _finish(job: Job, song: Song, record: JobRecord, made: Made, observer: Observer) -> None:
-    from acestep_cli.audio.level import check_usable, measure
+    from acestep_cli.audio.level import measure
     from acestep_cli.audio.write import write_audio
+    from acestep_cli.run.result import finished
 
-    check_usable(song.samples)
-    samples = _level(job, song.samples, observer)
+    samples, rate = finished(job, song, observer), job.written.rate
     path = audio_path(
         job.folder,
         record.job_id,
         job.spec.output_file,
         song.index,
-        len(made.items),
+        job.tracks,
         job.encoding.extension,
     )
     with stage(observer, "write", item=song.index):
         write_audio(
             path,
             samples,
-            SAMPLE_RATE,
+            rate,
             job.encoding,
             _tags(job, made.plans[song.index], song.index),
             overwrite=job.spec.force,
         )
         if job.request.save_latents:
             _save_latents(job, song, record)
-    level = measure(samples, SAMPLE_RATE)
+    level = measure(samples, rate)
     made.paths.append(path)
     made.items[song.index] |= {
         "path": str(path),
@@ -127,28 +135,6 @@ def _finish(job: Job, song: Song, record: JobRecord, made: Made, observer: Obser
     }
     record.set(items=made.items)
     observer(ItemFinished(song.index, str(path)))
-
-
-def _level(job: Job, samples: Samples, observer: Observer) -> Samples:
-    """Anti-clip, then peak or loudness, then fades (pipeline facts 2.5)."""
-    from acestep_cli.audio import level
-
-    request = job.request
-    samples = level.anti_clip(samples)
-    if request.loudness is not None:
-        limit = request.normalization_db
-        result = level.normalize_loudness(samples, SAMPLE_RATE, request.loudness, limit)
-        samples = result.samples
-        if result.limited and result.reached is not None:
-            observer(
-                Noted(
-                    f"the loudness is {result.reached:.1f} LUFS and not {request.loudness:g}: "
-                    f"more would lift the peak above {limit:g} dBFS"
-                )
-            )
-    elif request.enable_normalization:
-        samples = level.normalize_peak(samples, request.normalization_db)
-    return level.fade(samples, SAMPLE_RATE, request.fade_in_duration, request.fade_out_duration)
 
 
 def _tags(job: Job, plan: Plan, index: int) -> Tags:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from acestep_cli.errors import UnusableResult
@@ -15,10 +16,13 @@ from acestep_cli.run.spec import Job
 
 if TYPE_CHECKING:
     from acestep_cli.hardware.policy import Policy
-    from acestep_cli.pipeline.plan import Plan
-    from acestep_cli.pipeline.planner import Planner
+    from acestep_cli.pipeline.plan import Plan, Wish
+    from acestep_cli.pipeline.planner import Planner, Thought
     from acestep_cli.pipeline.planning import Planning
     from acestep_cli.weights.folder import Folder
+
+# What listening tells of a source; its length is known.
+_HEARD = ("caption", "lyrics", "language", "bpm", "keyscale", "timesignature", "genres")
 
 
 def open_planner_of(job: Job, observer: Observer, cancelled: CancelPoll) -> Planner | None:
@@ -29,20 +33,41 @@ def open_planner_of(job: Job, observer: Observer, cancelled: CancelPoll) -> Plan
 
 
 def plan_items(
-    job: Job, planner: Planner | None, record: JobRecord, made: Made, observer: Observer
+    job: Job,
+    planner: Planner | None,
+    record: JobRecord,
+    made: Made,
+    observer: Observer,
+    codes: tuple[int, ...] = (),
 ) -> None:
-    """Plan each item of `job` and tell of it; a plan that fails twice leaves its item out."""
+    """Plan each item of `job` and tell of it; a plan that fails twice leaves its item out.
+
+    `codes`: the audio codes of an edit's source, where the planner is to listen to it first.
+    """
     if planner is None:
         for index, wish in enumerate(job.wishes):
             _keep(job, record, made, observer, index, plan_of(wish), None)
         return
     for index, (wish, seed) in enumerate(zip(job.wishes, job.seeds, strict=True)):
         try:
-            thought = planner.plan(wish, seed, index)
+            thought = _thought(job, planner, wish, seed, index, codes)
         except UnusableResult as failure:
             made.failures.append(failure)
             continue
         _keep(job, record, made, observer, index, plan_of(thought.wish), thought.metadata)
+
+
+def _thought(
+    job: Job, planner: Planner, wish: Wish, seed: int, index: int, codes: tuple[int, ...]
+) -> Thought:
+    """The plan of one item; of a source that is listened to first, what is open in its wish."""
+    heard: dict[str, Any] | None = None
+    if job.listens:
+        understood = planner.understand(wish.audio_codes or codes, seed)
+        wish = wish.filled(**{name: getattr(understood.wish, name) for name in _HEARD})
+        heard = understood.metadata
+    thought = planner.plan(wish, seed, index)
+    return replace(thought, metadata=thought.metadata or heard)
 
 
 def open_planner(

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from acestep_cli.audio.formats import Encoding
 from acestep_cli.errors import CheckpointMissing, UsageError
 from acestep_cli.events import Event, Noted, Warned
 from acestep_cli.hardware.planner import Hardware, choose_hardware, context_positions
 from acestep_cli.jobs.digest import request_digest
+from acestep_cli.pipeline.edit import Edit
 from acestep_cli.pipeline.plan import Wish, lyric_warnings, plan_of, wish_of
 from acestep_cli.pipeline.planning import Planning, planning_of
 from acestep_cli.pipeline.settle import draw_seeds, settle
 from acestep_cli.request import SongRequest
+from acestep_cli.request.codes import CODES_PER_SECOND
+from acestep_cli.run.edits import (
+    HEARD_BYTES,
+    Tracks,
+    checkpoint_task,
+    edit_of,
+    items_of,
+    level_warnings,
+    open_sounds,
+    planning_for,
+    timed,
+    with_values_of,
+    written_as,
+)
+from acestep_cli.run.source import Source
 from acestep_cli.run.spec import Job, RunSpec, used_folders
 from acestep_cli.run.targets import check_targets
 from acestep_cli.weights.catalog import DEFAULT_PLANNER, fetch_command
@@ -32,35 +49,39 @@ _LIKELY_SECONDS = 240.0
 
 def prepare(spec: RunSpec) -> Job:
     """The settled job of `spec`; raises what makes it impossible."""
-    settings, request = spec.resolved.settings, spec.resolved.request
+    settings, resolved = spec.resolved.settings, spec.resolved
+    asked = resolved.request
     places = search_places(settings.checkpoints, environ=os.environ, cwd=Path.cwd())
-    named = None if spec.resolved.planner_wish == "off" else request.lm_model_path
-    checkpoints = find_set(request.model, request.task_type, places, planner=named)
+    named = None if resolved.planner_wish == "off" else asked.lm_model_path
+    checkpoints = find_set(asked.model, checkpoint_task(asked), places, planner=named)
+    folder = Path(asked.save_dir or settings.output_dir)
+    sounds = open_sounds(asked, folder)
+    request, origins = with_values_of(sounds.source, resolved)
     request, warnings = settle(request, checkpoints.dit.family or "base", checkpoints.dit.name)
-    encoding = encoding_of(request)
-    crew = _assemble(spec, request, checkpoints, places)
-    folder = Path(request.save_dir or settings.output_dir)
+    edit = edit_of(request, sounds.source)
+    written = written_as(resolved, request, edit, sounds.source)
+    crew = _assemble(spec, request, checkpoints, places, edit, sounds.source)
     check_targets(
         folder,
         spec.output_file,
         force=spec.force,
-        encoding=encoding,
+        written=written,
         durations=tuple(wish.duration or _LIKELY_SECONDS for wish in crew.wishes),
+        tracks=crew.tracks,
+        sources=sounds.paths(),
     )
     folders = used_folders(checkpoints, crew.planner)
     # The kernel reads the weights while torch is being imported.
     prefetch(read_index(part.path) for part in folders)
-    found = (*spec.resolved.warnings, *warnings, *_lyric_warnings(crew))
-    early: list[Event] = [Warned(code, message) for code, message in dict.fromkeys(found)]
-    if spec.strict and early:
-        assert isinstance(early[0], Warned)
-        raise UsageError(early[0].message, "leave out --strict to go on with a warning")
+    kept = level_warnings(resolved, edit, sounds.source)
+    found = (*resolved.warnings, *warnings, *kept, *_lyric_warnings(crew))
+    early = _told(spec, found)
     fingerprints = {part.name: fingerprint(part.path) for part in folders}
-    seeds = draw_seeds(request.seed, request.batch_size)
+    seeds = _seeds(request, len(crew.wishes))
     return Job(
         spec=spec,
         request=request,
-        encoding=encoding,
+        written=written,
         checkpoints=checkpoints,
         policy=crew.hardware.policy,
         wishes=crew.wishes,
@@ -72,44 +93,64 @@ def prepare(spec: RunSpec) -> Job:
             wishes=[wish.as_dict() for wish in crew.wishes],
             seeds=seeds,
             fingerprints=fingerprints,
-            sources={},
+            sources=sounds.hashes(),
             hardware=crew.hardware.policy.shaping(),
         ),
         fingerprints=fingerprints,
         early=(*_remarks(checkpoints), *crew.remarks, *early, *crew.hardware.adjusted),
+        origins=origins,
+        sounds=sounds,
+        edit=edit,
+        tracks=crew.tracks,
+        listens=crew.listens,
     )
 
 
-def encoding_of(request: SongRequest) -> Encoding:
-    """How the request's files are written."""
-    is_mp3 = request.audio_format == "mp3"
-    return Encoding.choose(
-        request.audio_format,
-        bit_depth=request.bit_depth,
-        bitrate_kbps=request.mp3_bitrate if is_mp3 else None,
-        sample_rate=request.mp3_sample_rate if is_mp3 else None,
-    )
+def _told(spec: RunSpec, found: Iterable[tuple[str, str]]) -> list[Event]:
+    """The warnings `found`, each once; the first is an error where the command is strict."""
+    early: list[Event] = [Warned(code, message) for code, message in dict.fromkeys(found)]
+    if spec.strict and early:
+        assert isinstance(early[0], Warned)
+        raise UsageError(early[0].message, "leave out --strict to go on with a warning")
+    return early
+
+
+def _seeds(request: SongRequest, items: int) -> tuple[int, ...]:
+    """The seed of every item; the tracks of one song share its seed."""
+    songs = draw_seeds(request.seed, request.batch_size)
+    return tuple(seed for seed in songs for _ in range(items // request.batch_size))
 
 
 @dataclass(frozen=True, slots=True)
 class _Crew:
-    """Who does what: hardware, the planner and its tasks, and what is given for each item."""
+    """Who does what: hardware, the planner and its tasks, and what is given for each item.
+
+    `listens`: the planner hears the source of an edit first.
+    """
 
     hardware: Hardware
     planner: Folder | None
     planning: Planning
     wishes: tuple[Wish, ...]
+    tracks: Tracks
+    listens: bool = False
     remarks: tuple[Event, ...] = ()
 
 
 def _assemble(
-    spec: RunSpec, request: SongRequest, checkpoints: CheckpointSet, places: tuple[Place, ...]
+    spec: RunSpec,
+    request: SongRequest,
+    checkpoints: CheckpointSet,
+    places: tuple[Place, ...],
+    edit: Edit | None,
+    source: Source | None,
 ) -> _Crew:
     """Choose the planner, if there is anything for one to do, and the hardware policy with it."""
     settings = spec.resolved.settings
     wishes = spec.wishes or tuple(wish_of(request, index) for index in range(request.batch_size))
-    planning = planning_of(request)
-    wanted = [wish for wish in wishes if planning.wants(wish)]
+    wishes, tracks = items_of(request, timed(wishes, edit, source))
+    planning, listens = planning_for(request)
+    wanted = [wish for wish in wishes if listens or planning.wants(wish)]
     required = spec.resolved.planner_wish == "required"
     candidates: tuple[Folder, ...] = ()
     if wanted:
@@ -120,11 +161,11 @@ def _assemble(
         settings,
         {part.kind: read_index(part.path).values() for part in used_folders(checkpoints, None)},
         [planner_size(folder) for folder in candidates],
-        positions=max((_positions(wish) for wish in wanted), default=0),
+        positions=max((_positions(wish, listens=listens) for wish in wanted), default=0),
         required=required,
     )
     if hardware.planner is not None:
-        return _Crew(hardware, candidates[hardware.planner], planning, wishes)
+        return _Crew(hardware, candidates[hardware.planner], planning, wishes, tracks, listens)
     if wanted and spec.without_planner is not None:
         wishes = spec.without_planner()
     for wish in wishes:
@@ -133,7 +174,8 @@ def _assemble(
     if wanted:
         sentence = f"{hardware.reason}: the song is made without it"
         remarks = (Noted(f"{sentence} (to fetch one: {fetch_command(DEFAULT_PLANNER)})"),)
-    return _Crew(hardware, None, planning_of(request.replace(no_lm=True)), wishes, remarks)
+    silent = planning_of(request.replace(no_lm=True))
+    return _Crew(hardware, None, silent, wishes, tracks, remarks=remarks)
 
 
 def _lyric_warnings(crew: _Crew) -> list[tuple[str, str]]:
@@ -145,9 +187,10 @@ def _lyric_warnings(crew: _Crew) -> list[tuple[str, str]]:
     return found
 
 
-def _positions(wish: Wish) -> int:
+def _positions(wish: Wish, *, listens: bool) -> int:
     words = f"{wish.caption}{wish.lyrics}{wish.query or ''}"
-    return context_positions(len(words.encode("utf-8", "replace")), wish.duration)
+    heard = HEARD_BYTES * math.ceil((wish.duration or 0) * CODES_PER_SECOND) if listens else 0
+    return context_positions(len(words.encode("utf-8", "replace")) + heard, wish.duration)
 
 
 def _check_renderable(wish: Wish, reason: str) -> None:

@@ -11,9 +11,11 @@ from acestep_cli.audio.formats import Encoding
 from acestep_cli.config import Resolved
 from acestep_cli.events import Event
 from acestep_cli.hardware.policy import Policy
+from acestep_cli.pipeline.edit import Edit, Extent
 from acestep_cli.pipeline.plan import Wish, plan_of
 from acestep_cli.pipeline.planning import Planning
 from acestep_cli.request import SongRequest
+from acestep_cli.run.edits import Sounds, Tracks, Written, extent_of
 from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.locate import CheckpointSet
 
@@ -40,11 +42,16 @@ class RunSpec:
 @dataclass(frozen=True, slots=True)
 class Job:
     """A settled job. `early` holds the events of preparing it, told once the record listens;
-    `planner` is None where none is used: then `planning` has no tasks."""
+    `planner` is None where none is used: then `planning` has no tasks.
+
+    written: how results are written; sounds, edit: what is read and what is done with it; tracks:
+    what each item extracts; listens: the planner hears the source first; origins: where each value
+    of the request came from.
+    """
 
     spec: RunSpec
     request: SongRequest
-    encoding: Encoding
+    written: Written
     checkpoints: CheckpointSet
     policy: Policy
     wishes: tuple[Wish, ...]
@@ -54,6 +61,23 @@ class Job:
     digest: str
     fingerprints: Mapping[str, str]
     early: tuple[Event, ...]
+    origins: Mapping[str, str]
+    sounds: Sounds
+    edit: Edit | None
+    tracks: Tracks
+    listens: bool
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the files are encoded."""
+        return self.written.encoding
+
+    @property
+    def extent(self) -> Extent | None:
+        """What lies where in the result of an edit of sound; None for all else."""
+        if self.edit is None or self.sounds.source is None:
+            return None
+        return extent_of(self.edit, self.sounds.source)
 
     @property
     def model(self) -> str:

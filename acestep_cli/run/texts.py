@@ -16,6 +16,7 @@ from acestep_cli.pipeline.plan import Wish, plan_of, wish_of
 from acestep_cli.pipeline.planning import planning_of
 from acestep_cli.pipeline.settle import draw_seeds
 from acestep_cli.request import format_codes
+from acestep_cli.run.edits import HEARD_BYTES
 from acestep_cli.run.make import CancelPoll
 from acestep_cli.run.planned import open_planner
 from acestep_cli.weights.folder import Folder
@@ -27,9 +28,6 @@ from acestep_cli.weights.planners import find_planners, planner_size
 
 if TYPE_CHECKING:
     from acestep_cli.pipeline.planner import Planner
-
-# What stands for one audio code in the planner's text.
-_BYTES_OF_A_CODE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def improve(desk: Desk) -> dict[str, Any]:
 def describe(desk: Desk, codes: Sequence[int]) -> dict[str, Any]:
     """What a song with these audio codes (1 or more) is like, in words and numbers."""
     seed = desk.seed
-    folder, hardware = _planner(desk, context_positions(_BYTES_OF_A_CODE * len(codes), 0))
+    folder, hardware = _planner(desk, context_positions(HEARD_BYTES * len(codes), 0))
     planner = _opened(desk, folder, hardware)
     thought = planner.understand(tuple(codes), seed)
     return {**_song(thought.wish, seed), "audio_codes": format_codes(codes)}

@@ -1,0 +1,243 @@
+"""The sound that an edit works on or follows: a file, stdin, or a song that was made before.
+
+Read once, before torch is there, as it is: its own rate, channels and depth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acestep_cli.audio import Audio, Tags, read_audio
+from acestep_cli.audio.read import MODEL_RATE, for_model
+from acestep_cli.errors import InputError, UsageError
+from acestep_cli.files import is_file
+from acestep_cli.jobs import is_job_id
+from acestep_cli.request import BY_NAME
+from acestep_cli.request.problems import BadValue
+from acestep_cli.request.validate import check
+from acestep_cli.request.values import read_value
+
+if TYPE_CHECKING:
+    from acestep_cli.audio.level import Samples
+
+STDIN = "-"
+SHORTEST_SECONDS = 0.1
+# Ten minutes of stereo sound at 96 kHz in 32 bits.
+MOST_BYTES = 512 << 20
+_MOST_RECORD_BYTES = 16 << 20
+# Names of a record's metas and of tags for the parameters that they are the defaults of.
+_METAS = {
+    "caption": "caption",
+    "lyrics": "lyrics",
+    "bpm": "bpm",
+    "keyscale": "keyscale",
+    "timesignature": "timesignature",
+    "language": "vocal_language",
+}
+_TAGS = {
+    "caption": "caption",
+    "lyrics": "lyrics",
+    "bpm": "bpm",
+    "key": "keyscale",
+    "time_signature": "timesignature",
+    "language": "vocal_language",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A sound that was read.
+
+    name: what messages call it; audio: as it is; path: None for stdin; sha256: of the file's bytes;
+    latents: the file that keeps what the sound was decoded from, None without one, and its
+    `latents_sha256`; values: typed parameters that its record or tags give.
+    """
+
+    name: str
+    audio: Audio
+    path: Path | None
+    sha256: str
+    latents: Path | None = None
+    latents_sha256: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """How many samples `for_networks` has."""
+        return -(-int(self.audio.samples.shape[1]) * MODEL_RATE // self.audio.sample_rate)
+
+    @property
+    def seconds(self) -> float:
+        """How long it is for the networks."""
+        return self.length / MODEL_RATE
+
+    def for_networks(self) -> Samples:
+        """The sound as the networks hear it: float32 [2, S] at 48 kHz."""
+        import numpy as np
+
+        return for_model(np.asarray(self.audio.samples, np.float32), self.audio.sample_rate)
+
+
+def open_source(text: str, folder: Path, noun: str = "the source") -> Source:
+    """The sound that `text` names: an audio file, `-` for stdin, or a job of `folder` by its id.
+
+    A job with several songs is its first; `<job_id>_2` is the second. `noun` is what messages call
+    it where it has no name. InputError for a sound that cannot be read or used (missing, a folder,
+    no audio, cut short, silent, under 0.1 s, over 600 s, not finite), UsageError for a job that is
+    not there.
+    """
+    if text == STDIN:
+        data = _stdin(noun)
+        return _source(f"{noun} on stdin", data, None, hashlib.sha256(data).hexdigest())
+    path = Path(text)
+    job_id, _, number = text.partition("_")
+    if is_job_id(job_id) and (not number or number.isdecimal()) and not is_file(path):
+        return _of_job(job_id, int(number or 1), folder)
+    return _source(text, path, path)
+
+
+def _source(
+    name: str,
+    content: Path | bytes,
+    path: Path | None,
+    sha256: str | None = None,
+    latents: Path | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> Source:
+    audio = read_audio(content, name=name, exact=True)
+    _refuse(name, audio)
+    return Source(
+        name=name,
+        audio=audio,
+        path=path,
+        sha256=sha256 or _hash(content, name),
+        latents=latents,
+        latents_sha256=None if latents is None else _hash(latents, str(latents)),
+        values=_usable(_of_tags(audio.tags) if values is None else values),
+    )
+
+
+def _refuse(name: str, audio: Audio) -> None:
+    """InputError for what holds no music."""
+    from acestep_cli.audio.level import SILENCE, peak
+
+    if audio.seconds < SHORTEST_SECONDS:
+        raise InputError(
+            f"{name} is {audio.seconds:.3f} s long and must have {SHORTEST_SECONDS:g} s or more",
+            "choose a longer recording",
+            code="audio_too_short",
+        )
+    if peak(audio.samples) < SILENCE:
+        raise InputError(
+            f"{name} is silent: no sample reaches {SILENCE:g} of full scale",
+            "choose another recording",
+            code="silent_audio",
+        )
+
+
+def _stdin(noun: str) -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InputError(
+            f"{noun} is to come from stdin, where nothing is piped in", "name a file instead of -"
+        )
+    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise InputError(f"stdin holds more than {MOST_BYTES >> 20} MiB", "give it as a file")
+    return data
+
+
+def _of_job(job_id: str, number: int, folder: Path) -> Source:
+    record = _record(job_id, folder)
+    items = record.get("items")
+    if not isinstance(items, list) or not 1 <= number <= len(items):
+        count = len(items) if isinstance(items, list) else 0
+        raise UsageError(
+            f"the job {job_id} has {count} songs and no song {number}", "see its record"
+        )
+    item = items[number - 1]
+    written = item.get("path") if isinstance(item, Mapping) else None
+    if not isinstance(written, str) or not written:
+        raise InputError(
+            f"the job {job_id} has no audio of song {number}: it is {record.get('status')}",
+            "choose a job that succeeded",
+            code="not_found",
+        )
+    # A record tells the path as its own run saw it.
+    path = next((at for at in (Path(written), folder / Path(written).name) if is_file(at)), None)
+    if path is None:
+        raise InputError(
+            f"the audio of the job {job_id}, {written}, is not there any more",
+            "give the file itself",
+            code="not_found",
+        )
+    latents = folder / f"{job_id}_{number}.latents.safetensors"
+    metas = item.get("metas")
+    return _source(
+        str(path),
+        path,
+        path,
+        latents=latents if is_file(latents) else None,
+        values=_renamed(metas if isinstance(metas, Mapping) else {}, _METAS),
+    )
+
+
+def _record(job_id: str, folder: Path) -> Mapping[str, Any]:
+    path = folder / f"{job_id}.json"
+    if not is_file(path):
+        raise UsageError(
+            f"there is no job {job_id} in {folder}",
+            "check the id, or name its folder with --output-dir",
+            code="unknown_job",
+        )
+    try:
+        with path.open("rb") as stream:
+            record = json.loads(stream.read(_MOST_RECORD_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"the record {path} cannot be read: {error}", "give the audio file itself"
+        ) from error
+    if not isinstance(record, Mapping):
+        raise InputError(f"{path} is no record of a job", "give the audio file itself")
+    return record
+
+
+def _hash(content: Path | bytes, name: str) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    try:
+        with content.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{name} cannot be read: {error.strerror}", "check the permissions of the file"
+        ) from error
+
+
+def _of_tags(tags: Tags) -> dict[str, Any]:
+    return _renamed({name: getattr(tags, name) for name in _TAGS}, _TAGS)
+
+
+def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names[name]: value for name, value in values.items() if name in names}
+
+
+def _usable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that a person could have typed: any program may have written the rest."""
+    typed: dict[str, Any] = {}
+    for name, raw in values.items():
+        row = BY_NAME[name]
+        if raw is None or raw == "":
+            continue
+        try:
+            value = read_value(row, raw)[name]
+        except BadValue:
+            continue
+        if not list(check(row, value)):
+            typed[name] = value
+    return typed
