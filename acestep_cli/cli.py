@@ -57,6 +57,8 @@ Examples:
 
 
 _COMPLETION_VARIABLE = "_ACESTEP_COMPLETE"
+# How alike two names of options must be, from 0 to 1, for one to be taken for the other.
+_NEAR = 0.7
 
 
 class Commands(click.Group):
@@ -189,7 +191,17 @@ def _usage_error(error: click.UsageError) -> UsageError:
     path = error.ctx.command_path if error.ctx is not None else "acestep"
     help_hint = f"see `{path} --help`"
     if isinstance(error, click.NoSuchOption):
-        near = error.possibilities or []
-        hint = f"did you mean {near[0]}?" if near else help_hint
+        near = _likest(error.option_name, error.possibilities or ())
+        hint = f"did you mean {near}?" if near else help_hint
         return UsageError(f"there is no option {error.option_name}", hint)
     return UsageError(error.format_message().rstrip("."), help_hint)
+
+
+def _likest(typed: str, flags: Sequence[str]) -> str:
+    """The flag that `typed` was probably meant to be, by its letters alone: two dashes and a common
+    ending make no likeness. Empty without one."""
+    from difflib import get_close_matches
+
+    letters = {flag.strip("-"): flag for flag in flags}
+    near = get_close_matches(typed.strip("-"), letters, n=1, cutoff=_NEAR)
+    return letters[near[0]] if near else ""

@@ -106,7 +106,7 @@ def make_songs(output: Output, songs: Songs, choices: RunChoices) -> Result:
         strict=bool(choices.strict),
         plan_only=bool(choices.plan_only),
     )
-    with output.voice(items=resolved.request.batch_size) as observer, output.stop.polled():
+    with output.voice(items=_items(resolved.request)) as observer, output.stop.polled():
         outcome = run_job(spec, (observer,), output.stop.cancelled)
     shown = tuple(str(path) for path in outcome.paths)
     if choices.plan_only and outcome.error is None:
@@ -188,6 +188,12 @@ def verb_callback(make: Callable[..., Result], *own: str) -> Callable[..., Resul
 def with_request(resolved: Resolved, **changes: Any) -> Resolved:
     """`resolved` with typed changes of its request."""
     return replace(resolved, request=resolved.request.replace(**changes))
+
+
+def _items(request: SongRequest) -> int:
+    """How many files come of `request`: each song once for each track that is extracted."""
+    tracks = len(request.track_name) if request.task_type == "extract" else 0
+    return request.batch_size * max(tracks, 1)
 
 
 def _target(output_file: str | None) -> Path | None:

@@ -66,7 +66,7 @@ def _region_misfits(request: SongRequest) -> Iterator[Problem]:
         yield Problem(
             "repainting_end",
             f"the region ends at {end:g} s and starts at {start:g} s",
-            "give a repainting_end after repainting_start, or -1 for the end of the source",
+            "give the earlier time first; -1 as the end is that of the source",
         )
 
 

@@ -66,10 +66,17 @@ def song_lines(metas: Mapping[str, Any], codes: int) -> Iterator[str]:
 
 def complaint(error: AceStepError, *, colour: bool) -> str:
     """The lines that tell a person of `error`: what is wrong, then what to do about it."""
-    lines = f"{paint('error:', RED, colour)} {error.message}\n"
+    lines = f"{paint('error:', RED, colour)} {_on_one_line(error.message)}\n"
     if error.hint:
-        lines += f"{paint('hint:', CYAN, colour)} {error.hint}\n"
+        lines += f"{paint('hint:', CYAN, colour)} {_on_one_line(error.hint)}\n"
     return lines
+
+
+def _on_one_line(text: str) -> str:
+    """`text` with what moves the cursor escaped: names of files may hold anything."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def paint(text: str, code: str, colour: bool) -> str:
