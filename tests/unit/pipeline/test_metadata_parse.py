@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +88,7 @@ PIECES = st.sampled_from(
         "<think>", "</think>", "<reasoning>", "</reasoning>", "\n", "  ", "bpm:", "caption: ",
         "duration: 9", "# Lyric\n", "'", '"', "\\", "\\u12", "|\n", ">", "<|im_end|>",
         "<|audio_code_7|>", "<|audio_code_", ":", "9" * 5000, "\ud800", "\r", "\x85", "é",
+        '\nkeyscale: "', "\\UFFFFFFFF", "\\x0", '"\n',
     )
 )  # fmt: skip
 
@@ -110,6 +112,12 @@ def test_cleaning_twice_changes_nothing(text: str, piece: str) -> None:
 @given(st.text(alphabet=" abc\n"))
 def test_plain_text_is_only_unfolded(text: str) -> None:
     assert one_line(unquoted(text)) == one_line(text)
+
+
+@given(st.text(alphabet="ab '\"\\:#\n\té🌧", max_size=200), st.sampled_from((None, "'", '"')))
+def test_a_value_is_what_the_library_reads(text: str, style: str | None) -> None:
+    dumped = yaml.safe_dump(text, default_style=style, allow_unicode=True)
+    assert unquoted(dumped.removesuffix("...\n")) == text
 
 
 def test_only_whole_marks_go() -> None:
