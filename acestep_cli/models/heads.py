@@ -10,6 +10,9 @@ from torch import Tensor
 
 # Runs of ids at least this long are computed from a view of the weight, the rest from a copy.
 LONG_RUN = 256
+# More rows than this are not copied: all rows around them are computed, which takes hardly longer
+# than reading a copy, and their scores picked out.
+MOST_COPIED = 4096
 
 
 class Head(Protocol):
@@ -23,10 +26,12 @@ class PlainHead:
     """`ids`, sorted int64, of the head `weight` [vocabulary, hidden]."""
 
     def __init__(self, weight: Tensor, ids: Tensor) -> None:
-        self.count, self.dtype = len(ids), weight.dtype
+        rows_wanted, columns = around(ids)
+        self.count, self.dtype = len(rows_wanted), weight.dtype
+        self.columns = None if columns is None else columns.to(weight.device)
         self.parts = [
             (place, weight[rows] if isinstance(rows, slice) else weight[rows.to(weight.device)])
-            for place, rows in cut_runs(ids)
+            for place, rows in cut_runs(rows_wanted)
         ]
 
     @torch.no_grad()
@@ -34,11 +39,26 @@ class PlainHead:
         """hidden [n, hidden] to float32 [n, len(ids)]."""
         hidden = hidden.to(self.dtype)
         if len(self.parts) == 1:
-            return F.linear(hidden, self.parts[0][1]).float()
+            scores = F.linear(hidden, self.parts[0][1]).float()
+            return scores if self.columns is None else scores.index_select(1, self.columns)
         scores = hidden.new_empty(hidden.shape[0], self.count, dtype=torch.float32)
         for place, weight in self.parts:
             scores[:, place] = F.linear(hidden, weight).float()
         return scores
+
+
+def around(ids: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The ids to compute for `ids`, and where among them `ids` are: None where they are all.
+
+    For many ids with short gaps, such as those of free text, it is everything between the first and
+    the last.
+    """
+    parts = cut_runs(ids)
+    copied = sum(len(rows) for _, rows in parts if isinstance(rows, Tensor))
+    if copied <= MOST_COPIED:
+        return ids, None
+    first, last = int(ids[0]), int(ids[-1])
+    return torch.arange(first, last + 1), ids.cpu() - first
 
 
 def cut_runs(ids: Tensor) -> list[tuple[slice | Tensor, slice | Tensor]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from acestep_cli.models.causal import CausalLM
 from acestep_cli.models.fast import keep_freed_memory
-from acestep_cli.models.heads import cut_runs
+from acestep_cli.models.heads import around, cut_runs
 from acestep_cli.models.layers import Attention, Block, RMSNorm
 from acestep_cli.models.products import MakeProduct, Product, make_gate, make_product
 from acestep_cli.models.qwen3 import Qwen3Config
@@ -95,10 +95,11 @@ class PackedHead:
     """`Head` from blocks of packed rows, which all heads of a model share."""
 
     def __init__(self, model: PackedModel, ids: Tensor) -> None:
-        self.count = len(ids)
+        wanted, self.columns = around(ids)
+        self.count = len(wanted)
         self.blocks: list[tuple[slice, Product, slice]] = []
         self.rest: list[tuple[Tensor, Tensor]] = []
-        for place, rows in cut_runs(ids):
+        for place, rows in cut_runs(wanted):
             if isinstance(rows, slice) and isinstance(place, slice):
                 self.blocks += [
                     (part, model.head_block(block), columns)
@@ -115,7 +116,7 @@ class PackedHead:
             scores[:, place] = product(hidden)[:, columns]
         for places, weight in self.rest:
             scores[:, places] = F.linear(hidden.to(weight.dtype), weight).float()
-        return scores
+        return scores if self.columns is None else scores.index_select(1, self.columns)
 
 
 def _in_blocks(first: int, rows: slice) -> list[tuple[slice, int, slice]]:

@@ -129,6 +129,17 @@ def test_a_head_in_blocks_gives_the_scores_of_its_ids(
     assert rms_difference(scores, wanted) < {"none": 1e-6, "int8": 0.02, "int4": 0.2}[form]
 
 
+def test_a_head_of_many_rows_with_short_gaps_copies_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "MOST_COPIED", 100)
+    monkeypatch.setattr(packed, "HEAD_ROWS", 96)
+    model = random_model()
+    ids = torch.arange(40, 690, 2)
+    hidden = torch.randn(2, 64, generator=torch.Generator().manual_seed(4))
+    head = packed.PackedHead(PackedModel.of(model), ids)
+    assert head.rest == []
+    assert rms_difference(head(hidden), (hidden @ model.head_weight.T)[:, ids]) < 1e-6
+
+
 def test_heads_of_one_model_share_their_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "HEAD_ROWS", 100)
     model = PackedModel.of(random_model())

@@ -55,6 +55,16 @@ def test_parts_cover_every_place_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert torch.equal(rows, ids)
 
 
+def test_many_rows_with_short_gaps_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "MOST_COPIED", 500)
+    ids = torch.arange(100, 1900)
+    ids = ids[ids % 3 != 0]
+    hidden = torch.randn(2, 16, generator=torch.Generator().manual_seed(2))
+    head = PlainHead(WEIGHT, ids)
+    assert all(storage(weight) == storage(WEIGHT) for _, weight in head.parts)
+    assert torch.allclose(head(hidden), (hidden @ WEIGHT.T)[:, ids], atol=1e-5)
+
+
 @pytest.mark.parametrize("ids", [[], [3, 3], [4, 2], [[1, 2]]], ids=str)
 def test_ids_that_are_no_ascending_list_are_refused(ids: list[int]) -> None:
     with pytest.raises(ValueError, match="ascending"):
