@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from acestep_cli.models import decoding, packed
+from acestep_cli.models import decoding, heads, packed
 from acestep_cli.models.causal import CausalLM
 from acestep_cli.models.decoding import Decoder, cache_bytes
 from acestep_cli.models.decoding_rows import RowSteps
