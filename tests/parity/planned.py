@@ -40,7 +40,7 @@ def planned(folder: Path, entry: Json, items: int) -> tuple[list[Plan], list[Che
     """One plan for each of `items`, and how it compares with what the original's renderer got."""
     handed_over = plans_of(entry["dit_arguments"], items)
     calls = [call for call in entry["lm_calls"] if _phase(call) in ("cot", "codes")]
-    asked, checks = _request(folder, entry)
+    asked, checks = request_of(folder, entry)
     if not calls:
         return handed_over, checks
     plans = list[Plan]()
@@ -59,7 +59,7 @@ def planned(folder: Path, entry: Json, items: int) -> tuple[list[Plan], list[Che
     return plans, checks
 
 
-def _request(folder: Path, entry: Json) -> tuple[Json, list[Check]]:
+def request_of(folder: Path, entry: Json) -> tuple[Json, list[Check]]:
     """What was asked of the song: as recorded, or what an invented song said with its overrides;
     and the calls that invented it, written anew."""
     recorded, sample = entry["generation_params"], entry.get("create_sample")
