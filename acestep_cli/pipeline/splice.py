@@ -9,6 +9,7 @@ neighbours.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,13 @@ LARGEST_GAIN_DB = 4.0
 _HEARD_SECONDS, _LEAST_SECONDS = 1.0, 0.05
 # Below this (-60 dBFS) a pause lies at the edge, which says nothing of the loudness.
 _PAUSE = 1e-3
+# Two sounds that agree so far (correlation) are the same one.
+_ALIKE = 0.7
 # What the resampler's kernel reaches over, and more.
 _REACH_SECONDS = 0.05
+
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,17 @@ class _Places:
     first: int
     end: int
     total: int
-    regions: tuple[tuple[int, int], ...]
+    regions: tuple[Span, ...]
+
+    def beside(self, number: int, most: int) -> tuple[Span, Span]:
+        """What is kept on both sides of a region, at most `most` samples each; maybe nothing."""
+        start, end = self.regions[number]
+        left = self.regions[number - 1][1] if number else self.first
+        right = self.regions[number + 1][0] if number + 1 < len(self.regions) else self.end
+        return (
+            (min(start, max(left, start - most)), start),
+            (end, max(end, min(right, end + most))),
+        )
 
 
 def splice(
@@ -56,19 +72,21 @@ def splice(
     float32 [2, S] at 48 kHz, the whole result of `extent` as it was decoded. Outside the regions
     the result is the source, bit for bit. crossfade: seconds of the raised-cosine fade inside each
     edge that has the source beside it, at most half the region where both have; behind the source's
-    end (and before its start) its mirror image fades out. The made part of a region gets the
-    loudness of what is kept beside it, by at most 4 dB, and never exceeds full scale. Of a source
-    with more than two channels the others are silent in the regions.
+    end (and before its start) its mirror image fades out. Where `made` renders what is kept at
+    another level (as the latents of a song do that was levelled afterwards), the made part of a
+    region is brought to the source's; then it gets the loudness of what is kept beside it, by at
+    most 4 dB, and it never exceeds full scale. Of a source with more than two channels the others
+    are silent in the regions.
     """
     places = _places(source.shape[1], rate, extent)
     result = np.zeros((source.shape[0], places.total), source.dtype)
     result[:, places.first : places.end] = source
     for number, (start, end) in enumerate(places.regions):
         new = _excerpt(made, rate, source.shape[0], start, end)
-        left = places.regions[number - 1][1] if number else places.first
-        right = (*places.regions[number + 1 :], (places.end,))[0][0]
         rise, fall = _fades(round(crossfade * rate), start, end, places.total)
-        kept = result[:2, left:start], result[:2, end:right]
+        beside = places.beside(number, round(_HEARD_SECONDS * rate))
+        kept = [result[:2, first:last] for first, last in beside]
+        new *= _rendering(kept, [_excerpt(made, rate, source.shape[0], *one)[:2] for one in beside])
         new *= _gains(new[:2], kept, rate, rise, fall)
         height = peak(new)
         if height > 1:
@@ -119,6 +137,8 @@ def _excerpt(made: Samples, rate: int, channels: int, start: int, end: int) -> S
 
     Only what is needed is resampled, from where a sample of both rates falls on one moment.
     """
+    if start >= end:
+        return np.zeros((channels, 0), np.float32)
     divisor = math.gcd(rate, SAMPLE_RATE)
     step, other = rate // divisor, SAMPLE_RATE // divisor
     reach = math.ceil(_REACH_SECONDS * rate)
@@ -145,17 +165,31 @@ def _fades(samples: int, start: int, end: int, total: int) -> tuple[int, int]:
     return length * left, length * right
 
 
+def _rendering(kept: Sequence[Samples], told: Sequence[Samples]) -> np.float32:
+    """The factor from `told`, how the networks tell what is `kept`, to that; 1 where the two are
+    not the same sound."""
+    source, rendered = (
+        np.concatenate([part.ravel() for part in parts]).astype(np.float64)
+        for parts in (kept, told)
+    )
+    energy, other = float(source @ source), float(rendered @ rendered)
+    common = float(source @ rendered)
+    if energy == 0 or other == 0 or common < _ALIKE * math.sqrt(energy * other):
+        return np.float32(1)
+    return np.float32(np.clip(common / other, 0.1, 10))
+
+
 def _gains(
-    new: Samples, kept: tuple[Samples, Samples], rate: int, rise: int, fall: int
+    new: Samples, kept: Sequence[Samples], rate: int, rise: int, fall: int
 ) -> NDArray[np.float32]:
     """What `new` [C, n] is multiplied with: one factor, or [n] that go from edge to edge."""
     heard = round(_HEARD_SECONDS * rate)
     length, (before, after) = new.shape[1], kept
     left = right = None
     if rise:
-        left = _difference(before[:, -heard:], new[:, rise : length - fall][:, :heard], rate)
+        left = _difference(before, new[:, rise : length - fall][:, :heard], rate)
     if fall:
-        right = _difference(after[:, :heard], new[:, rise : length - fall][:, -heard:], rate)
+        right = _difference(after, new[:, rise : length - fall][:, -heard:], rate)
     if left is None or right is None:
         return np.float32(10 ** ((left or right or 0.0) / 20)) * np.ones(1, np.float32)
     return np.logspace(left / 20, right / 20, length, dtype=np.float32)

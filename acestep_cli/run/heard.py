@@ -30,11 +30,11 @@ def edit_of(job: Job) -> Edit | None:
 
 
 def listen(
-    job: Job, edit: Edit | None, networks: Networks, observer: Observer, cancelled: CancelPoll
+    edit: Edit | None, networks: Networks, observer: Observer, cancelled: CancelPoll
 ) -> tuple[Edit | None, tuple[int, ...]]:
-    """The audio codes of the source, where the planner is to hear it, and the edit with the latents
-    that they were made from, so that nothing is encoded twice."""
-    if not job.listens or edit is None or edit.samples is None:
+    """The edit with the latents of its source, so that nothing is encoded twice, and the audio
+    codes made from them, for the planner to hear; none where an item's plan has its own."""
+    if edit is None or edit.samples is None:
         return edit, ()
     from acestep_cli.pipeline.decoder import poll_of
     from acestep_cli.pipeline.hints import codes_of

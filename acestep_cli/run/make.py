@@ -46,10 +46,12 @@ def make(
         planned = importlib.import_module("acestep_cli.run.planned")
         heard = importlib.import_module("acestep_cli.run.heard")
         networks = _networks(job)
-        edit = heard.edit_of(job)
-    edit, codes = heard.listen(job, edit, networks, observer, cancelled)
-    with stage(observer, "load"):
-        planner = planned.open_planner_of(job, observer, cancelled)
+        edit, codes = heard.edit_of(job), ()
+        planner = None if job.listens else planned.open_planner_of(job, observer, cancelled)
+    if job.listens:
+        edit, codes = heard.listen(edit, networks, observer, cancelled)
+        with stage(observer, "load"):
+            planner = planned.open_planner_of(job, observer, cancelled)
     planned.plan_items(job, planner, record, made, observer, codes)
     del planner  # its weights go before the next ones come
     if job.spec.plan_only or not made.plans:

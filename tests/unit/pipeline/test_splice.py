@@ -186,6 +186,17 @@ def test_loudness_goes_from_one_seam_to_the_other() -> None:
     assert first == pytest.approx(3, abs=0.7) and last == pytest.approx(-3, abs=0.7)
 
 
+def test_what_the_networks_render_softly_is_made_as_loud_as_the_source() -> None:
+    """The latents of a song that was levelled afterwards decode to another level."""
+    source = noise(2, 4.0, 44_100)
+    made = noise(2, 4.0, 48_000, level=0.05, seed=2)
+    kept = resample(source, 44_100, 48_000, "fine") * 0.2
+    made[:, :48_000], made[:, 144_000:192_000] = kept[:, :48_000], kept[:, 144_000:192_000]
+    result, _ = spliced(source, 44_100, [(1.0, 3.0)], made=made)
+    inside = slice(round(1.2 * 44_100), round(2.8 * 44_100))
+    assert decibels(result[:, inside], source[:, inside]) == pytest.approx(0, abs=0.5)
+
+
 def test_pauses_and_slivers_tell_nothing_of_loudness() -> None:
     made = noise(2, 2.0, 48_000, level=0.1, seed=2)
     silent = np.zeros((2, 96_000), np.float32)
