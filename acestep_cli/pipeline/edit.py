@@ -139,9 +139,12 @@ class Edit:
     morph: Morph | None = None
 
     def extent(self, codes: int = 0, *, upstream: bool = False) -> Extent:
-        """What lies where; `codes` is the number of audio codes that stand for the source."""
+        """What lies where; `codes` is the number of audio codes that stand for the source (0: its
+        samples do). UsageError where there is neither, and as `Extent.of`."""
+        if not codes and self.samples is None:
+            raise UsageError(f"the task {self.task} needs a source", "name an audio file")
         seconds = codes * 5 * FRAME_SECONDS
-        if self.samples is not None:
+        if not codes and self.samples is not None:
             seconds = self.samples.shape[1] / SAMPLE_RATE
         regions = self.regions if self.task in REGION_TASKS else ()
         return Extent.of(seconds, regions, upstream=upstream)

@@ -6,7 +6,6 @@ The planner's part is in `planned`; here its plan is rendered.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,21 +17,21 @@ from torch import Tensor
 from acestep_cli.audio.level import fade, normalize_peak, peak
 from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.tasks import SAMPLE_RATE
+from tests.parity.arguments import plans_of
 from tests.parity.base import Case, Check, equal, no_grad, relative
 from tests.parity.checkpoints import open_networks
 from tests.parity.handler import (
-    BUILT,
     WAVE,
     compare_conditioning,
     compare_latents,
     compare_wave,
     draw,
     integers,
-    not_built,
     task_of,
 )
 from tests.parity.planned import planned
-from tests.parity.rendered import Rendered, plans_of
+from tests.parity.rendered import Rendered
+from tests.parity.sources import given_of
 
 
 def cases(folder: Path) -> list[Case]:
@@ -44,12 +43,7 @@ def cases(folder: Path) -> list[Case]:
 def _case(folder: Path, name: str, entry: dict[str, Any]) -> Case:
     # What was asked for has a task; the codes that the planner adds do not change it.
     task = task_of(entry["generation_params"])
-    run = partial(_songs, folder, name, entry) if _is_built(entry) else not_built
-    return Case("end_to_end", name, no_grad(run), task)
-
-
-def _is_built(entry: Mapping[str, Any]) -> bool:
-    return task_of(entry["dit_arguments"]) in BUILT
+    return Case("end_to_end", name, no_grad(partial(_songs, folder, name, entry)), task)
 
 
 def _songs(folder: Path, name: str, entry: dict[str, Any]) -> list[Check]:
@@ -58,7 +52,9 @@ def _songs(folder: Path, name: str, entry: dict[str, Any]) -> list[Check]:
     seeds, retakes = integers(received["seed"]), integers(received.get("retake_seed"))
     handed_over = plans_of(entry["dit_arguments"], len(seeds))
     plans, found = planned(folder, entry, len(seeds))
-    ours = Rendered(open_networks(folder, entry["model"]), entry["dit_arguments"], plans)
+    arguments = entry["dit_arguments"]
+    given = given_of(folder, arguments, golden)
+    ours = Rendered(open_networks(folder, entry["model"]), arguments, plans, given)
     checks = [
         *found,
         _prompts(ours, entry["dit_prompts"]),

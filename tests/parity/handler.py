@@ -12,13 +12,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE
+from acestep_cli.pipeline.tasks import HOP, SAMPLE_RATE, Canvas
+from tests.parity.arguments import plans_of
 from tests.parity.base import Case, Check, equal, no_grad, relative
 from tests.parity.checkpoints import open_networks
-from tests.parity.rendered import Drawn, Rendered, plans_of
+from tests.parity.rendered import Drawn, Rendered
+from tests.parity.sources import given_of, refusal
 
 CONDITION, LATENTS, WAVE, RMS = 1e-5, 3e-5, 1e-4, 2e-5
-BUILT = ("text2music", "text2music+codes")
 
 _EXTRAS = {
     "src_audio": "source",
@@ -42,22 +43,26 @@ def task_of(arguments: dict[str, Any]) -> str:
     return "+".join([task, *extras]) if task == "text2music" else task
 
 
-def not_built() -> list[Check]:
-    """A task that is not there yet fails."""
-    return [Check("this task is not built yet", float("inf"), 0)]
-
-
 def _case(folder: Path, name: str, entry: dict[str, Any]) -> Case:
-    task = task_of(entry["handler_kwargs"])
-    run = partial(_songs, folder, name, entry) if task in BUILT else not_built
-    return Case("handler", name, no_grad(run), task)
+    arguments = entry["handler_kwargs"]
+    # What the original refused has no tensors.
+    refused = partial(_refused, folder, arguments)
+    run = partial(_songs, folder, name, entry) if entry.get("success", True) else refused
+    return Case("handler", name, no_grad(run), task_of(arguments))
+
+
+def _refused(folder: Path, arguments: dict[str, Any]) -> list[Check]:
+    return [equal("refused", bool(refusal(folder, arguments)), True)]
 
 
 def _songs(folder: Path, name: str, entry: dict[str, Any]) -> list[Check]:
     golden = load_file(folder / "handler" / f"{name}.safetensors")
     arguments, seeds = entry["handler_kwargs"], integers(entry["seeds_used"])
     ours = Rendered(
-        open_networks(folder, entry["model"]), arguments, plans_of(arguments, len(seeds))
+        open_networks(folder, entry["model"]),
+        arguments,
+        plans_of(arguments, len(seeds)),
+        given_of(folder, arguments, golden),
     )
     words = ours.words[0]
     prompts = f"{words.caption_prompt}\n\n{words.lyric_prompt}"
@@ -92,10 +97,29 @@ def compare_conditioning(ours: Rendered, golden: dict[str, Tensor], index: int) 
         checks.append(equal(f"mask {index}", canvas.mask, mask))
     if "is_covers" in named:
         followed = bool(of_item(named["is_covers"], index))
-        checks.append(equal(f"is cover {index}", canvas.steered, followed))
+        checks.append(equal(f"is cover {index}", canvas.hinted, followed))
     if "lm_hints_25hz" in named:
         hints = of_item(named["lm_hints_25hz"], index)
         checks.append(relative(f"hints {index}", canvas.source, hints, CONDITION))
+    return [*checks, *_compare_source(canvas, golden, index)]
+
+
+def _compare_source(canvas: Canvas, golden: dict[str, Tensor], index: int) -> list[Check]:
+    """The source's latents, as encoded and with the region silenced, and the region itself."""
+    repaint, checks = canvas.repaint, []
+    encoded = canvas.origin if repaint is None else repaint.source
+    # What is not stored is the same as what was encoded, or a slice of silence. A new song is
+    # encoded for nothing: its silence is never looked at.
+    heard = canvas.steered or canvas.start is not None
+    for name, ours in (("target_latents_in", encoded), ("src_latents", canvas.origin)):
+        if name in golden and heard:
+            latents = of_item(golden[name], index)
+            checks.append(relative(f"{name} {index}", ours, latents, CONDITION))
+    if "repaint_mask" in golden and repaint is not None:
+        region = of_item(golden["repaint_mask"], index).bool()
+        checks.append(equal(f"region {index}", repaint.mask, region))
+    elif "repaint_mask" in golden:
+        checks.append(equal(f"region {index}", "none", "one"))
     return checks
 
 
@@ -105,6 +129,11 @@ def draw(
     """The randomness of item `index`: ours, compared, and what the original added on its way."""
     retake = retakes[index] if index < len(retakes) else None
     first, other, mixed = ours.noise(seed, retake)
+    flow = [of_item(golden[name], index) for name in _numbered(golden, "flow_noise_")]
+    if flow:
+        # A flow edit starts from its source; the song's own stream gives what is added.
+        start = ours.noise(seed if retake is None else retake, None)[0]
+        return Drawn(first, flow), [equal(f"flow noise {index}", start, flow[0])]
     checks = [equal(f"noise {index}", first, of_item(golden["noise"], index))]
     if other is not None and "retake_noise" in golden:
         checks.append(equal(f"retake {index}", other, of_item(golden["retake_noise"], index)))

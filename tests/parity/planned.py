@@ -24,11 +24,11 @@ from acestep_cli.pipeline.planning import Planning
 from acestep_cli.pipeline.sampler import never
 from acestep_cli.pipeline.tokens import Draws
 from acestep_cli.pipeline.writer import LanguageWriter, Task
+from tests.parity.arguments import plans_of, read_codes
 from tests.parity.base import Check, equal
 from tests.parity.lm_forward import planner as language_of
 from tests.parity.lm_grammar import open_grammar
 from tests.parity.lm_traces import Leading, rewritten, steps_of
-from tests.parity.rendered import plans_of, read_codes
 
 UPSTREAM = Parity(prompts_as_typed=True, metas_decide_thinking=True, upstream_grammar=True)
 # Without a file that says otherwise: the original on a machine without a GPU.

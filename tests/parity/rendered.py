@@ -1,12 +1,11 @@
 """What the original's handler was told, made into a song by our stages one by one.
 
 Families `handler` and `end_to_end` share it: both record the arguments of the handler, which takes
-words, numbers and perhaps audio codes, and what came of them.
+words, numbers and perhaps audio codes or sound, and what came of them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,21 +17,32 @@ from torch import Tensor
 from acestep_cli.audio.level import anti_clip
 from acestep_cli.pipeline.conditioner import Words, pack_condition, read_words, write_words
 from acestep_cli.pipeline.decoder import decode_song
-from acestep_cli.pipeline.hints import hints_of
+from acestep_cli.pipeline.edit import HOP, Edit, Extent, Morph
+from acestep_cli.pipeline.flow_edit import FlowEditInputs, carrying, flow_edit
+from acestep_cli.pipeline.hints import codes_of, hints_of
 from acestep_cli.pipeline.networks import Networks
 from acestep_cli.pipeline.noise import GivenNoise, mix_retake, song_noise
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.prepare import sampling_of, schedule_of
+from acestep_cli.pipeline.prompts import TEXT2MUSIC
 from acestep_cli.pipeline.sampler import SamplerInputs, sample
-from acestep_cli.pipeline.schedule import TURBO_STEP_LIMIT
+from acestep_cli.pipeline.scene import source_latents
 from acestep_cli.pipeline.settle import settle
 from acestep_cli.pipeline.song import crop
-from acestep_cli.pipeline.tasks import Canvas, fitted, from_codes, released, text2music
-from acestep_cli.pipeline.timbre import silent_timbre
+from acestep_cli.pipeline.tasks import (
+    Canvas,
+    edit_frames,
+    edited,
+    fitted,
+    from_codes,
+    released,
+    text2music,
+)
+from acestep_cli.pipeline.timbre import reference_timbre
 from acestep_cli.pipeline.velocity import Condition
-from acestep_cli.request import SongRequest
-from acestep_cli.request.codes import MAX_CODE
+from tests.parity.arguments import request_of
+from tests.parity.sources import Given, spliced
 
 UPSTREAM = Parity(
     wavelet_by_default=True,
@@ -40,59 +50,42 @@ UPSTREAM = Parity(
     unplanned_duration=True,
     untrimmed=True,
     cover_strength_everywhere=True,
+    regions_in_lego=True,
     cropped_prompts=True,
     prompts_as_typed=True,
 )
-UNPLANNED_TEXT_SECONDS, UNPLANNED_SECONDS = 30.0, 120.0
-# Arguments of the original that shape the sampling, under their names of today.
-_SAMPLING = (
-    "inference_steps",
-    "guidance_scale",
-    "use_adg",
-    "cfg_interval_start",
-    "cfg_interval_end",
-    "shift",
-    "infer_method",
-    "sampler_mode",
-    "timesteps",
-    "velocity_norm_threshold",
-    "velocity_ema_factor",
-    "dcw_enabled",
-    "dcw_mode",
-    "dcw_scaler",
-    "dcw_high_scaler",
-    "dcw_wavelet",
-    "latent_shift",
-    "latent_rescale",
-    "retake_variance",
-    "audio_cover_strength",
-    "cover_noise_strength",
-)
-_DEFAULTS = {"shift": 1.0, "dcw_enabled": True, "inference_steps": 8}
-_CODE = re.compile(r"<\|audio_code_(\d+)\|>")
+UNPLANNED_TEXT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The randomness of one item: starting noise and what `sde` adds, each [1, T, 64]."""
+    """The randomness of one item: starting noise and what `sde` or a flow edit adds on its way,
+    each [1, T, 64]."""
 
     noise: Tensor
-    sde: Sequence[Tensor] = ()
+    added: Sequence[Tensor] = ()
 
 
 class Rendered:
     """The items of one call of the original, which all have the words of `plans[0]`.
 
-    arguments: those of the original's handler; plans: one for each item, with its codes.
+    arguments: those of the original's handler; plans: one for each item, with its codes; given:
+    the sound that the arguments name.
     """
 
     def __init__(
-        self, networks: Networks, arguments: Mapping[str, Any], plans: Sequence[Plan]
+        self,
+        networks: Networks,
+        arguments: Mapping[str, Any],
+        plans: Sequence[Plan],
+        given: Given | None = None,
     ) -> None:
         self.networks, self.arguments, self.plans = networks, arguments, plans
+        self.given = given or Given()
+        self.edit = self.given.edit
         config = networks.config
         turbo = config.is_turbo
-        asked = request_of(arguments, turbo=turbo)
+        asked = request_of(arguments, turbo=turbo, morphed=bool(self.edit and self.edit.morph))
         self.request, _ = settle(asked, "turbo" if turbo else "base", "")
         # Only the base family leaves its schedule when it adds noise, and only the plain base model
         # counts steps before a schedule of one's own replaces them.
@@ -106,6 +99,8 @@ class Rendered:
     @cached_property
     def canvases(self) -> list[Canvas]:
         """One canvas an item, all as long as the longest."""
+        if self.edit is not None:
+            return self._edited(self.edit)
         silence = self.networks.silence
         instruction = self.arguments.get("instruction") or ""
         blank = text2music(self.plans[0].duration, silence, instruction, UPSTREAM)
@@ -121,10 +116,53 @@ class Rendered:
         return [
             replace(
                 from_codes(fitted(hint, silence, longest), 0, silence, parity=UPSTREAM),
-                steered=bool(plan.audio_codes),
+                hinted=bool(plan.audio_codes),
             )
             for hint, plan in zip(hints, self.plans, strict=True)
         ]
+
+    @cached_property
+    def extent(self) -> Extent | None:
+        """What lies where in an edit; None for a new song. The most codes of an item decide."""
+        longest = max(len(plan.audio_codes) for plan in self.plans)
+        return self.edit.extent(longest, upstream=True) if self.edit is not None else None
+
+    @cached_property
+    def source(self) -> Tensor:
+        """The latents [1, n, 64] of the source, encoded with the draw of the original; those that
+        the original encoded where its draw is not stored."""
+        assert self.edit is not None and self.extent is not None
+        noise = self.given.noise(self.extent.samples // HOP)
+        if noise is None and self.given.target is not None:
+            return self.given.target
+        return source_latents(self.edit, self.extent, self.networks, upstream=True, noise=noise)
+
+    def _edited(self, edit: Edit) -> list[Canvas]:
+        """What is told is what was typed, whatever the task."""
+        told = self.arguments.get("instruction") or TEXT2MUSIC
+        return [replace(self._laid_out(edit, plan), instruction=told) for plan in self.plans]
+
+    def _laid_out(self, edit: Edit, plan: Plan) -> Canvas:
+        silence, extent = self.networks.silence, self.extent
+        assert extent is not None
+        if edit.samples is None:
+            frames = edit_frames(extent, UPSTREAM)
+            codes = plan.audio_codes
+            hints = hints_of(codes, self.networks.detokenizer()) if codes else silence
+            latents = fitted(hints, silence, frames)
+            return edited(edit, extent, latents, latents, silence, parity=UPSTREAM)
+        return edited(edit, extent, self.source, self._told_by_codes, silence, parity=UPSTREAM)
+
+    @cached_property
+    def _told_by_codes(self) -> Tensor | None:
+        """The source as a cover follows it: as its audio codes tell it."""
+        assert self.edit is not None and self.extent is not None
+        if not self.edit.needs_codes:
+            return None
+        silence = self.networks.silence
+        whole = fitted(self.source, silence, edit_frames(self.extent, UPSTREAM))
+        codes = codes_of(whole[0], self.networks.audio_tokenizer(), silence)
+        return hints_of(codes, self.networks.detokenizer())
 
     @property
     def frames(self) -> int:
@@ -133,15 +171,21 @@ class Rendered:
 
     @cached_property
     def words(self) -> tuple[Words, Words]:
-        """The prompts of all items: of the first condition and, cropped, of the second."""
-        first = self._written(self.canvases[0])
-        return first, crop(self._written(self._later(0)), first)
+        """The prompts of all items: of the first condition and, cropped, of the second; of a flow
+        edit what it leads to and what it comes from."""
+        plan, canvas = self.plans[0], self.canvases[0]
+        first = self._written(plan, canvas)
+        if self.edit is not None and self.edit.morph is not None:
+            morph = self.edit.morph
+            origin = replace(plan, caption=morph.caption, lyrics=morph.lyrics)
+            return first, self._written(origin, canvas)
+        return first, crop(self._written(plan, self._later(0)), first)
 
     @cached_property
     def states(self) -> tuple[Tensor, Tensor]:
         """The packed conditions [1, L, E] of `words`."""
         text, encoder = self.networks.text_encoder(), self.networks.condition_encoder()
-        timbre = silent_timbre(self.networks, encoder)
+        timbre = reference_timbre(self.given.reference, self.networks, encoder)
         first, later = (
             pack_condition(read_words(words, text), timbre, encoder) for words in self.words
         )
@@ -150,6 +194,8 @@ class Rendered:
     def latents(self, index: int, drawn: Drawn) -> Tensor:
         """The clean latents [1, T, 64] of item `index`, made on its own."""
         sampling, canvas = self.sampling, self.canvases[index]
+        if self.edit is not None and self.edit.morph is not None:
+            return self._carried(self.edit.morph, canvas, drawn)
         switches = sampling.audio_cover_strength < 1
         later = Condition(self.states[1], self._later(index).context) if switches else None
         guided = sampling.guidance_scale > 1
@@ -158,9 +204,22 @@ class Rendered:
             noise=drawn.noise,
             second=later,
             null_state=self.networks.null_condition() if guided else None,
-            source=canvas.source,
+            source=canvas.origin,
+            repaint=canvas.repaint,
         )
-        return sample(self.networks.dit(), inputs, sampling, self.schedule, GivenNoise(drawn.sde))
+        return sample(self.networks.dit(), inputs, sampling, self.schedule, GivenNoise(drawn.added))
+
+    def _carried(self, morph: Morph, canvas: Canvas, drawn: Drawn) -> Tensor:
+        options = carrying(morph, self.sampling)
+        guided = options.guidance_scale > 1
+        inputs = FlowEditInputs(
+            source=canvas.origin,
+            source_condition=Condition(self.states[1], canvas.context),
+            target_condition=Condition(self.states[0], canvas.context),
+            null_state=self.networks.null_condition() if guided else None,
+        )
+        noise = GivenNoise(drawn.added)
+        return flow_edit(self.networks.dit(), inputs, options, self.schedule, noise)
 
     def noise(self, seed: int, retake_seed: int | None) -> tuple[Tensor, Tensor | None, Tensor]:
         """The first draw of `seed`, that of the retake (None without), and their mixture."""
@@ -171,7 +230,8 @@ class Rendered:
         return first, other, mix_retake(first, other, variance)
 
     def wave(self, latents: Tensor) -> Tensor:
-        """The waveform [2, S] of latents [1, T, 64], scaled down where it would clip."""
+        """The waveform [2, S] of latents [1, T, 64], scaled down where it would clip, with what
+        the original keeps of a source's waveform."""
         decoded = decode_song(
             self.networks.decoder(),
             latents[0],
@@ -179,53 +239,18 @@ class Rendered:
             rescale=self.request.latent_rescale,
             shift=self.request.latent_shift,
         )
-        return torch.from_numpy(anti_clip(decoded.numpy()))
+        made = torch.from_numpy(anti_clip(decoded.numpy()))
+        if self.edit is None or self.extent is None or self.canvases[0].repaint is None:
+            return made
+        return spliced(made, self.edit, self.extent)
 
     def _later(self, index: int) -> Canvas:
         return released(self.canvases[index], self.networks.silence)
 
-    def _written(self, canvas: Canvas) -> Words:
+    def _written(self, plan: Plan, canvas: Canvas) -> Words:
         known = self.arguments.get("audio_duration") or 0
         seconds = known if known > 0 else UNPLANNED_TEXT_SECONDS
+        if self.edit is not None and self.edit.samples is not None:
+            seconds = canvas.seconds
         tokenizer = self.networks.tokenizer
-        return write_words(self.plans[0], canvas.instruction, seconds, tokenizer, UPSTREAM)
-
-
-def plans_of(arguments: Mapping[str, Any], items: int) -> list[Plan]:
-    """The words and codes of `items` items, as typed."""
-    duration = arguments.get("audio_duration") or 0
-    plan = Plan(
-        caption=arguments.get("captions", ""),
-        lyrics=arguments.get("lyrics", ""),
-        duration=duration if duration > 0 else UNPLANNED_SECONDS,
-        language=arguments.get("vocal_language") or "en",
-        bpm=arguments.get("bpm"),
-        keyscale=arguments.get("key_scale") or None,
-        timesignature=arguments.get("time_signature") or None,
-    )
-    return [replace(plan, audio_codes=read_codes(text)) for text in codes_texts(arguments, items)]
-
-
-def codes_texts(arguments: Mapping[str, Any], items: int) -> list[str]:
-    """The audio codes of each item in text form: one string serves all, missing ones are empty."""
-    given = arguments.get("audio_code_string") or ""
-    texts = [given] if isinstance(given, str) else [text or "" for text in given]
-    texts = texts * items if len(texts) == 1 else texts
-    return [text.strip() for text in [*texts, *[""] * items][:items]]
-
-
-def read_codes(text: str) -> tuple[int, ...]:
-    """The codes in `text` as the original reads them: the highest stands for all above it."""
-    return tuple(min(int(number), MAX_CODE) for number in _CODE.findall(text))
-
-
-def request_of(arguments: Mapping[str, Any], *, turbo: bool) -> SongRequest:
-    """The arguments that shape the sampling."""
-    given = {name: arguments[name] for name in _SAMPLING if arguments.get(name) is not None}
-    values = {**_DEFAULTS, **given}
-    if "timesteps" in values:
-        values["timesteps"] = tuple(values["timesteps"])
-    if turbo:
-        # More steps than a turbo checkpoint takes are cut by the original and refused by us.
-        values["inference_steps"] = min(values["inference_steps"], TURBO_STEP_LIMIT)
-    return SongRequest(**values)
+        return write_words(plan, canvas.instruction, seconds, tokenizer, UPSTREAM)

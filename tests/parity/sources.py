@@ -16,6 +16,7 @@ from acestep_cli.errors import AceStepError
 from acestep_cli.pipeline.edit import SAMPLE_RATE, Edit, Extent, Morph
 from acestep_cli.pipeline.timbre import check_reference
 from acestep_cli.request import SongRequest, validate
+from tests.parity.arguments import codes_texts
 
 NEW = "text2music"
 REGION_TASKS = ("repaint", "lego")
@@ -43,7 +44,7 @@ class Given:
 
 
 def given_of(folder: Path, arguments: Mapping[str, Any], golden: Mapping[str, Tensor]) -> Given:
-    """What the handler's `arguments` name, from FOLDER/audio, and what is stored of its encoding."""
+    """What the `arguments` name, from FOLDER/audio, and what is stored of its encoding."""
     draws = [golden[name] for name in sorted(golden) if name.startswith("vae_noise_")]
     target = golden.get("target_latents_in")
     return Given(
@@ -58,21 +59,27 @@ def edit_of(folder: Path, arguments: Mapping[str, Any]) -> Edit | None:
     """The edit of a case, None for a new song; audio codes stand for a source."""
     task = arguments.get("task_type") or NEW
     morphed = bool(arguments.get("flow_edit_morph")) and task in MORPHING
-    if task == NEW and not morphed:
+    codes = any(codes_texts(arguments, 1))
+    # The original completes silence where there is nothing to complete.
+    missing = task == "complete" and not codes and not arguments.get("src_audio")
+    if missing or (task == NEW and not morphed):
         return None
     samples = None
-    if arguments.get("src_audio") and not arguments.get("audio_code_string"):
+    if arguments.get("src_audio") and not codes:
         samples = load_for_model(audio_path(folder, arguments["src_audio"]))
     region = region_of(arguments, task)
+    if morphed:
+        task = "morph"
+    elif task in REGION_TASKS and not region:
+        task = "complete"  # a region that is none leaves a source to be followed
     return Edit(
-        # A region that is none leaves a source to be followed.
-        task="morph" if morphed else task if region or task not in REGION_TASKS else "complete",
+        task=task,  # type: ignore[arg-type]  # one of those
         samples=samples,
         regions=region,
         mask_mode=arguments.get("chunk_mask_mode", "auto"),
         mode=arguments.get("repaint_mode", "balanced"),
         strength=arguments.get("repaint_strength", 0.5),
-        morph=_morph(arguments, task) if morphed else None,
+        morph=_morph(arguments) if morphed else None,
     )
 
 
@@ -134,12 +141,12 @@ def spliced(wave: Tensor, edit: Edit, extent: Extent) -> Tensor:
     return torch.cat([mixed, wave[:, length:]], dim=1)
 
 
-def _morph(arguments: Mapping[str, Any], task: str) -> Morph:
+def _morph(arguments: Mapping[str, Any]) -> Morph:
     return Morph(
         caption=arguments.get("flow_edit_source_caption", ""),
         lyrics=arguments.get("flow_edit_source_lyrics", ""),
         n_min=arguments.get("flow_edit_n_min", 0.0),
         n_max=arguments.get("flow_edit_n_max", 1.0),
         n_avg=arguments.get("flow_edit_n_avg", 1),
-        ground=task,  # type: ignore[arg-type]  # one of MORPHING
+        ground=arguments.get("task_type") or NEW,  # type: ignore[arg-type]  # one of MORPHING
     )
