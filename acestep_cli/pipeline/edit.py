@@ -202,7 +202,7 @@ def _refuse(regions: Sequence[Region], source: float) -> None:
                 "begin inside it or where it ends",
             )
         if end <= start:
-            raise UsageError(f"{told} ends before it begins", "give the earlier time first")
+            raise UsageError(f"{told} does not end behind its start", "give the earlier time first")
         if end - start < FRAME_SECONDS:
             raise UsageError(
                 f"{told} is shorter than {FRAME_SECONDS:g} s, the least that can be made",

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from acestep_cli.pipeline.repaint import Repaint, blend, inject, soft_mask
+from acestep_cli.pipeline.repaint import Repaint, blend, inject, regions_of, soft_mask
 
 
 def mask(text: str) -> Tensor:
@@ -20,6 +20,10 @@ def mask(text: str) -> Tensor:
         ("xxxxxxxxxx", 4, [1] * 10),
         ("..........", 4, [0] * 10),
         ("...xx.....", 0, [0, 0, 0, 1, 1, 0, 0, 0, 0, 0]),
+        # Two regions: a ramp at every edge, half of what is between them for each.
+        (".xx....x..", 1, [0.5, 1, 1, 0.5, 0, 0, 0.5, 1, 0.5, 0]),
+        (".x...x....", 3, [0.5, 1, 0.5, 0, 0.5, 1, 0.75, 0.5, 0.25, 0]),
+        ("x..x.x....", 2, [1, 0.5, 0.5, 1, 0, 1, 2 / 3, 1 / 3, 0, 0]),
     ],
 )
 def test_ramps_lie_outside_and_fit_the_room(text: str, frames: int, wanted: list[float]) -> None:
@@ -29,6 +33,17 @@ def test_ramps_lie_outside_and_fit_the_room(text: str, frames: int, wanted: list
 def test_rows_have_regions_of_their_own() -> None:
     rows = torch.cat([mask("x..."), mask("...x")])
     assert soft_mask(rows, 1).tolist() == [[1, 0.5, 0, 0], [0, 0, 0.5, 1]]
+
+
+def test_runs_of_a_row() -> None:
+    assert regions_of(mask("xx..x.xxx")[0]) == [(0, 2), (4, 5), (6, 9)]
+    assert regions_of(mask("...")[0]) == []
+
+
+def test_two_regions_are_blended_each_by_itself() -> None:
+    latents, source = torch.ones(1, 8, 2), torch.full((1, 8, 2), 3.0)
+    blended = blend(latents, Repaint(mask("x....x.."), source, crossfade_frames=1))
+    assert blended[0, :, 0].tolist() == [1, 2, 3, 3, 2, 1, 2, 3]
 
 
 def test_injection_puts_back_the_source_at_the_noise_level() -> None:
