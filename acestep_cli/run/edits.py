@@ -91,7 +91,8 @@ def with_values_of(
     """The request and its origins, what nobody gave filled from the source (origin `source`).
 
     A morph takes the source's words for those that it starts from, and its lyrics for those it ends
-    with. The language goes with the lyrics: typed lyrics may have another one.
+    with. The language goes with the lyrics: typed ones may have another, and without any it was a
+    guess.
     """
     request, origins = resolved.request, dict(resolved.origins)
     values = dict(source.values) if source is not None else {}
@@ -100,7 +101,7 @@ def with_values_of(
         values["flow_edit_source_lyrics"] = values.get("lyrics", "")
     if request.instrumental:
         values.pop("lyrics", None)
-    if request.lyrics or request.instrumental:
+    if request.lyrics or not values.get("lyrics"):
         values.pop("vocal_language", None)
     filled = {name: value for name, value in values.items() if value and not resolved.given(name)}
     return request.replace(**filled), origins | dict.fromkeys(filled, "source")
