@@ -19,10 +19,12 @@ from torch import Tensor
 
 from acestep_cli import cli
 from acestep_cli.pipeline import scene, song
+from acestep_cli.pipeline.edit import HOP
 from acestep_cli.pipeline.flow_edit import FlowEditInputs
 from acestep_cli.pipeline.sampler import SamplerInputs
 
 _encode, _write = scene.encode_song, song.write_words
+_heard: dict[bytes, Tensor] = {}
 
 
 class Capture:
@@ -34,8 +36,17 @@ class Capture:
         self._items: list[dict[str, Tensor]] = []
 
     def encode(self, vae: Any, audio: Tensor, tiling: Any, **rest: Any) -> Tensor:
-        """The source's latents, with the given draw."""
-        return _encode(vae, audio, tiling, **{**rest, "noise": self._draw})
+        """The source's latents, with the given draw; without one each sound is heard once."""
+        if self._draw is not None:
+            return _encode(vae, audio, tiling, **{**rest, "noise": self._draw})
+        key = audio.numpy().tobytes()
+        if key not in _heard:
+            _heard[key] = _encode(vae, audio, tiling, **rest)
+        return _heard[key]
+
+    def decode(self, vae: Any, latents: Tensor, *_: Any, **__: Any) -> Tensor:
+        """Any sound of the right length."""
+        return 0.1 * torch.randn(2, len(latents) * HOP)
 
     def write(self, *arguments: Any) -> Any:
         """The words of an item."""
@@ -87,6 +98,7 @@ def run(name: str, arguments: list[str], draw: str | None, out: Path) -> None:
     capture = Capture(load_file(draw)["noise"] if draw else None)
     scene.encode_song = capture.encode
     song.write_words = capture.write
+    song.decode_song = capture.decode
     song.sample = capture.sample
     song.flow_edit = capture.flow_edit
     try:
