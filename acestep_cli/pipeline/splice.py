@@ -105,10 +105,29 @@ def at_rate(made: Samples, rate: int, channels: int) -> Samples:
     return _excerpt(made, rate, min(channels, 2), 0, round(made.shape[1] * rate / SAMPLE_RATE))
 
 
-def mixed(source: Samples, rate: int, made: Samples) -> Samples:
-    """`source` [C, n] at `rate` with all of `made` [2, S] at 48 kHz added: float32 [C, n]."""
-    channels, length = source.shape
-    return np.asarray(source + _excerpt(made, rate, channels, 0, length), np.float32)
+def mixed(
+    source: Samples,
+    rate: int,
+    made: Samples,
+    extent: Extent,
+    crossfade: float = SHORTEST_FADE,
+) -> Samples:
+    """`source` with `made` added in the regions of `extent`, faded in and out at their edges.
+
+    Arguments and result as in `splice`; nothing is levelled, so the sum may exceed full scale.
+    """
+    places = _places(source.shape[1], rate, extent)
+    result = np.zeros((source.shape[0], places.total), source.dtype)
+    result[:, places.first : places.end] = source
+    for start, end in places.regions:
+        new = _excerpt(made, rate, source.shape[0], start, end)
+        rise, fall = _fades(round(crossfade * rate), start, end, places.total)
+        if rise:
+            _fade_in(new, np.zeros_like(new[:, :rise]))
+        if fall:
+            _fade_in(new[:, ::-1], np.zeros_like(new[:, :fall]))
+        result[:, start:end] += new
+    return result
 
 
 def _places(length: int, rate: int, extent: Extent) -> _Places:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CROPS = 3
 CROP_SAMPLES = 10 * SAMPLE_RATE
 CLIP_SECONDS = 30
-SHORTEST_SECONDS = 0.5
+SHORTEST_SECONDS = 0.1
 
 # Where the crops begin within their thirds.
 Offsets = tuple[int, int, int]

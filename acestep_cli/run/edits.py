@@ -65,6 +65,11 @@ def is_edit(request: SongRequest) -> bool:
     return request.task_type in SOURCE_TASKS or request.flow_edit_morph
 
 
+def mixes(request: SongRequest) -> bool:
+    """Whether the result is the source with a new track on top of it."""
+    return request.mix and request.task_type == "lego"
+
+
 def checkpoint_task(request: SongRequest) -> str:
     """The task that a checkpoint has to be able to do: a continuation is a repaint."""
     return "repaint" if request.task_type == "continuation" else request.task_type
@@ -183,10 +188,11 @@ def written_as(
     typed = resolved.origins["audio_format"] == "flag"
     name = request.audio_format if typed or not lossless else _container(source)
     channels = audio.samples.shape[0]
-    if not edit.keeps:
+    kept = edit.keeps or mixes(request)
+    if not kept:
         channels = min(channels, CHANNELS)
     rate = audio.sample_rate
-    if not (lossless or edit.keeps):
+    if not (lossless or kept):
         rate, channels = SAMPLE_RATE, CHANNELS
     if not typed and channels > find_format(name).max_channels:
         name = "flac"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from acestep_cli.audio import level
 from acestep_cli.events import Noted, Observer
-from acestep_cli.run.edits import SAMPLE_RATE
+from acestep_cli.run.edits import SAMPLE_RATE, mixes
 from acestep_cli.run.spec import Job
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def finished(job: Job, song: Song, observer: Observer) -> Samples:
     """The samples of `song` at the job's rate and channels, ready to be written.
 
-    Where an edit keeps parts of its source nothing changes the level of the whole. UnusableResult
-    for what is silent or not finite.
+    Where an edit keeps parts of its source nothing changes the level of the whole, but that a track
+    mixed with it may not clip. UnusableResult for what is silent or not finite.
     """
     level.check_usable(song.samples)
     source, extent = job.sounds.source, job.extent
@@ -30,8 +30,9 @@ def finished(job: Job, song: Song, observer: Observer) -> Samples:
     kept, rate = source.audio.samples, source.audio.sample_rate
     if job.edit.keeps and not extent.whole:
         return splice(kept, rate, song.samples, extent, job.edit.crossfade_seconds)
-    if job.request.mix:
-        return _levelled(job, mixed(kept, rate, song.samples), rate, observer)
+    if mixes(job.request):
+        both = mixed(kept, rate, song.samples, extent)
+        return _levelled(job, both, rate, observer) if extent.whole else level.anti_clip(both)
     made = at_rate(song.samples, job.written.rate, job.written.channels)
     return _levelled(job, made, job.written.rate, observer)
 

@@ -251,6 +251,15 @@ def test_a_whole_result_in_the_sources_rate_and_channels(rate: int, length: int)
 
 def test_a_stem_on_top_of_its_source() -> None:
     source, made = noise(1, 1.0, 44_100)[:, :44_100], noise(2, 1.0, 48_000, seed=2)
-    both = mixed(source, 44_100, made)
+    both = mixed(source, 44_100, made, extent_of(44_100, 44_100, []))
     assert both.shape == (1, 44_100)
-    assert np.allclose(both - source, at_rate(made[:, :48_000], 44_100, 1), atol=1e-4)
+    stem = at_rate(made[:, :48_000], 44_100, 1)
+    assert np.allclose(both - source, stem, atol=1e-4)
+    part = mixed(source, 44_100, made, extent_of(44_100, 44_100, [(0.5, 0.8)]))
+    added = part - source
+    assert np.allclose(added[:, 22_600:34_700], stem[:, 22_600:34_700], atol=1e-4)
+    assert not added[:, :22_050].any() and not added[:, 35_280:].any()
+    assert np.abs(np.diff(part)).max() < 1.5 * np.abs(np.diff(both)).max()
+    made = noise(2, 1.2, 48_000, seed=2)
+    longer = mixed(source, 44_100, made, extent_of(44_100, 44_100, [(0.9, 1.2)]))
+    assert longer.shape == (1, round(1.2 * 44_100)) and longer[:, 44_100:50_000].any()

@@ -1,88 +1,18 @@
-"""Edits from request to files, in this process: what is kept, what is made, how it is written."""
+"""Edits from request to files: what is kept, what is made, how it is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from acestep_cli.audio import Tags
-from acestep_cli.audio.tagging import read_tags
-from acestep_cli.config import resolve
-from acestep_cli.errors import CheckpointError, ExitCode, InputError, OutputError, UsageError
-from acestep_cli.events import Event, StageStarted
-from acestep_cli.pipeline import scene, timbre
-from acestep_cli.run import Outcome, RunSpec, run_job
 from tests.unit.audio.sounds import music
+from tests.unit.run.edited import Edit, integers, quickly_encoded, written
 
-Edit = Callable[..., Outcome]
-Array = np.ndarray[Any, Any]
 BASE = "acestep-v15-base"
-
-
-def nobody() -> ExitCode | None:
-    return None
-
-
-def quickly_encoded(vae: Any, audio: torch.Tensor, tiling: Any, **options: Any) -> torch.Tensor:
-    """In place of the autoencoder, which takes seconds for a second: other latents will do."""
-    frames = audio.shape[1] // 1920
-    return audio[:, : frames * 1920].reshape(2, frames, 1920)[:, :, :32].permute(1, 0, 2).flatten(1)
-
-
-@pytest.fixture
-def edit(tmp_path: Path, checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
-    for module in (scene, timbre):
-        monkeypatch.setattr(module, "encode_song", quickly_encoded)
-
-    def run(
-        source: Path | str | None,
-        output_file: Path | None = None,
-        *,
-        heard: list[Event] | None = None,
-        force: bool = False,
-        **flags: Any,
-    ) -> Outcome:
-        values = {
-            "task_type": "repaint",
-            "src_audio": None if source is None else str(source),
-            "inference_steps": 2,
-            "seed": 7,
-            "checkpoints": str(checkpoints),
-            "device": "cpu",
-            "dtype": "float32",
-            "output_dir": str(tmp_path / "out"),
-            **flags,
-        }
-        resolved = resolve(values, environ={}, cwd=tmp_path)
-        spec = RunSpec(resolved, ("acestep", "repaint"), output_file=output_file, force=force)
-        return run_job(spec, (heard.append,) if heard is not None else (), nobody)
-
-    return run
-
-
-def written(
-    folder: Path, name: str, subtype: str | None = None, *, rate: int = 48_000, channels: int = 2
-) -> Path:
-    """A source of two seconds."""
-    path = folder / name
-    samples = music(2 * rate / 48_000)[:channels, : 2 * rate].astype(np.float64) * (1 + 1e-9)
-    soundfile.write(path, samples.T, rate, subtype=subtype)
-    return path
-
-
-def integers(path: Path) -> Array:
-    """[S, C], to the last bit of any depth but doubles."""
-    kind = "int32" if soundfile.info(path).subtype.startswith("PCM") else "float64"
-    samples: Array = soundfile.read(path, dtype=kind, always_2d=True)[0]
-    return samples
-
-
 SOURCES = [
     ("a.wav", "PCM_16", 48_000, 2),
     ("a.wav", "PCM_16", 44_100, 1),
@@ -218,122 +148,20 @@ def test_every_track_is_a_file_of_its_own_from_one_seed(edit: Edit, tmp_path: Pa
     assert not np.array_equal(integers(both.paths[0]), integers(both.paths[1]))
 
 
-def test_a_new_track_may_be_mixed_with_its_source(edit: Edit, tmp_path: Path) -> None:
-    source = written(tmp_path, "a.wav", "PCM_16", rate=44_100)
-    flags = {"task_type": "lego", "model": BASE, "track_name": "guitar", "bit_depth": 32}
-    flags |= {"enable_normalization": False, "audio_format": "wav"}
-    stem, both = edit(source, **flags), edit(source, mix=True, **flags)
-    sounds = [soundfile.read(path)[0] for path in (stem.paths[0], both.paths[0], source)]
-    total = sounds[0] + sounds[2]
-    assert np.abs(sounds[1] - total / max(1, np.abs(total).max())).max() < 1e-3
-
-
-def test_nothing_is_written_over_a_source(edit: Edit, tmp_path: Path) -> None:
-    source = written(tmp_path, "a.wav", "PCM_16")
-    link, before = tmp_path / "link.wav", source.read_bytes()
-    link.symlink_to(source)
-    for target in (source, link):
-        with pytest.raises(OutputError, match="is the source"):
-            edit(source, target, force=True)
-    reference = written(tmp_path, "voice.wav", "PCM_16")
-    with pytest.raises(OutputError, match="is the source"):
-        edit(source, reference, reference_audio=str(reference), force=True)
-    assert source.read_bytes() == before and not (tmp_path / "out").exists()
-
-
-def test_a_song_of_an_earlier_job(edit: Edit, tmp_path: Path) -> None:
-    first = edit(
-        written(tmp_path, "a.wav", "PCM_16"),
-        task_type="cover",
-        caption="warm lofi",
-        lyrics="la la",
-        bpm=84,
-        vocal_language="fr",
-        save_latents=True,
-    )
-    heard: list[Event] = []
-    again = edit(first.record["job_id"], repainting_start=1, heard=heard, keyscale="A minor")
-    metas = again.record["items"][0]["metas"]
-    expected = ("warm lofi", "la la", 84, "fr", "A minor")
-    names = ("caption", "lyrics", "bpm", "language", "keyscale")
-    assert tuple(metas[name] for name in names) == expected
-    assert again.record["origins"]["bpm"] == "source"
-    assert np.array_equal(integers(again.paths[0])[:48_000], integers(first.paths[0])[:48_000])
-    tags = read_tags(again.paths[0])
-    assert (tags.caption, tags.bpm, tags.digest) == ("warm lofi", 84, again.record["digest"])
-    other = edit(first.record["job_id"], repainting_start=1, caption="x", lyrics="da da")
-    assert other.record["items"][0]["metas"]["language"] == "en"
-
-
-def test_kept_latents_that_are_none_are_told(edit: Edit, tmp_path: Path) -> None:
-    first = edit(written(tmp_path, "a.wav", "PCM_16"), save_latents=True)
-    (path,) = (tmp_path / "out").glob("*.latents.safetensors")
-    path.write_bytes(b"nonsense")
-    outcome = edit(first.record["job_id"])
-    assert isinstance(outcome.error, InputError) and outcome.error.code == "bad_latents"
-    assert str(path) in outcome.error.message
-
-
-def test_tags_of_a_file_are_its_words(edit: Edit, tmp_path: Path) -> None:
-    from acestep_cli.audio import Encoding, encode_audio
-
-    source = tmp_path / "tagged.flac"
-    tags = Tags(caption="slow waltz", time_signature="3")
-    source.write_bytes(encode_audio(music(1.0), 48_000, Encoding("flac"), tags))
-    metas = edit(source).record["items"][0]["metas"]
-    assert (metas["caption"], metas["timesignature"]) == ("slow waltz", "3")
-    assert edit(source, caption="fast").record["items"][0]["metas"]["caption"] == "fast"
-
-
-def test_the_digest_goes_with_the_sound_and_not_with_its_name(edit: Edit, tmp_path: Path) -> None:
-    source = written(tmp_path, "a.wav", "PCM_16")
-    renamed = tmp_path / "b.wav"
-    renamed.write_bytes(source.read_bytes())
-    one, same = edit(source, repainting_start=1), edit(renamed, repainting_start=1)
-    assert one.record["digest"] == same.record["digest"]
-    assert one.paths[0].read_bytes() == same.paths[0].read_bytes()
-    other = edit(written(tmp_path, "c.wav", "PCM_24"), repainting_start=1)
-    voice = edit(source, repainting_start=1, reference_audio=str(renamed))
-    assert len({run.record["digest"] for run in (one, other, voice)}) == 3
-    assert one.paths[0].read_bytes() != voice.paths[0].read_bytes()
-
-
-def test_the_planner_listens_where_thinking_is_typed(edit: Edit, tmp_path: Path) -> None:
-    source = written(tmp_path, "a.wav", "PCM_16")
-    heard: list[Event] = []
-    outcome = edit(source, thinking=True, bpm=77, caption="mine", heard=heard)
-    (item,) = outcome.record["items"]
-    assert (item["metas"]["bpm"], item["metas"]["caption"]) == (77, "mine")
-    assert item["metas"]["keyscale"] and item["metas"]["timesignature"]
-    assert item["audio_codes"] is None and item["lm_metadata"]["keyscale"]
-    assert item["metas"]["duration"] == 2.0
-    stages = [event.stage for event in heard if isinstance(event, StageStarted)]
-    assert stages.index("listen") < stages.index("plan")
-    plain = edit(source, caption="mine")
-    assert "acestep-5Hz-lm-0.6B" not in [part["name"] for part in plain.record["checkpoints"]]
-
-
-@pytest.mark.parametrize(
-    ("flags", "told"),
-    [
-        ({"repainting_start": 2.5, "repainting_end": 3}, "outside the source"),
-        ({"task_type": "continuation", "repainting_end": 1.5}, "ends behind the source"),
-        ({"task_type": "continuation", "extend_after": 599}, "at most 600 s"),
-    ],
-)
-def test_regions_that_do_not_fit(
-    edit: Edit, tmp_path: Path, flags: dict[str, Any], told: str
+@pytest.mark.parametrize("region", [{}, {"repainting_start": 0.5, "repainting_end": 1.0}])
+def test_a_new_track_may_be_mixed_with_its_source(
+    edit: Edit, tmp_path: Path, region: dict[str, float]
 ) -> None:
-    with pytest.raises(UsageError, match=told):
-        edit(written(tmp_path, "a.wav", "PCM_16"), **flags)
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_model_that_cannot_extract(edit: Edit, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="cannot do extract"):
-        edit(
-            written(tmp_path, "a.wav", "PCM_16"),
-            task_type="extract",
-            track_name="vocals",
-            model="acestep-v15-turbo",
-        )
+    source = written(tmp_path, "a.ogg", rate=44_100)
+    flags = {"task_type": "lego", "model": BASE, "track_name": "guitar", "bit_depth": 32}
+    flags |= {"enable_normalization": False, "audio_format": "wav", **region}
+    outcome = edit(source, mix=True, **flags)
+    both, rate = soundfile.read(outcome.paths[0])
+    alone = soundfile.read(source)[0]
+    assert rate == 44_100 and both.shape == alone.shape
+    added = np.abs(both - alone * (both[100, 0] / alone[100, 0])).max(axis=1)
+    if region:
+        assert added[22_050:44_100].mean() > 1e-3
+        assert added[:22_050].max() < 1e-5 and added[44_100:].max() < 1e-5
+    else:
+        assert added.mean() > 1e-3

@@ -1,0 +1,127 @@
+"""Edits from request to record: which words they have, what their digest tells, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acestep_cli.audio import Tags
+from acestep_cli.audio.tagging import read_tags
+from acestep_cli.errors import CheckpointError, InputError, OutputError, UsageError
+from acestep_cli.events import Event, StageStarted
+from tests.unit.audio.sounds import music
+from tests.unit.run.edited import Edit, integers, written
+
+
+def test_nothing_is_written_over_a_source(edit: Edit, tmp_path: Path) -> None:
+    source = written(tmp_path, "a.wav", "PCM_16")
+    link, before = tmp_path / "link.wav", source.read_bytes()
+    link.symlink_to(source)
+    for target in (source, link):
+        with pytest.raises(OutputError, match="is the source"):
+            edit(source, target, force=True)
+    reference = written(tmp_path, "voice.wav", "PCM_16")
+    with pytest.raises(OutputError, match="is the source"):
+        edit(source, reference, reference_audio=str(reference), force=True)
+    assert source.read_bytes() == before and not (tmp_path / "out").exists()
+
+
+def test_a_song_of_an_earlier_job(edit: Edit, tmp_path: Path) -> None:
+    first = edit(
+        written(tmp_path, "a.wav", "PCM_16"),
+        task_type="cover",
+        caption="warm lofi",
+        lyrics="la la",
+        bpm=84,
+        vocal_language="fr",
+        save_latents=True,
+    )
+    heard: list[Event] = []
+    again = edit(first.record["job_id"], repainting_start=1, heard=heard, keyscale="A minor")
+    metas = again.record["items"][0]["metas"]
+    expected = ("warm lofi", "la la", 84, "fr", "A minor")
+    names = ("caption", "lyrics", "bpm", "language", "keyscale")
+    assert tuple(metas[name] for name in names) == expected
+    assert again.record["origins"]["bpm"] == "source"
+    kept = integers(again.paths[0])[:48_000] == integers(first.paths[0])[:48_000]
+    assert kept.all()
+    tags = read_tags(again.paths[0])
+    assert (tags.caption, tags.bpm, tags.digest) == ("warm lofi", 84, again.record["digest"])
+    other = edit(first.record["job_id"], repainting_start=1, caption="x", lyrics="da da")
+    assert other.record["items"][0]["metas"]["language"] == "en"
+
+
+def test_kept_latents_that_are_none_are_told(edit: Edit, tmp_path: Path) -> None:
+    first = edit(written(tmp_path, "a.wav", "PCM_16"), save_latents=True)
+    (path,) = (tmp_path / "out").glob("*.latents.safetensors")
+    path.write_bytes(b"nonsense")
+    outcome = edit(first.record["job_id"])
+    assert isinstance(outcome.error, InputError) and outcome.error.code == "bad_latents"
+    assert str(path) in outcome.error.message
+
+
+def test_tags_of_a_file_are_its_words(edit: Edit, tmp_path: Path) -> None:
+    from acestep_cli.audio import Encoding, encode_audio
+
+    source = tmp_path / "tagged.flac"
+    tags = Tags(caption="slow waltz", time_signature="3")
+    source.write_bytes(encode_audio(music(1.0), 48_000, Encoding("flac"), tags))
+    metas = edit(source).record["items"][0]["metas"]
+    assert (metas["caption"], metas["timesignature"]) == ("slow waltz", "3")
+    assert edit(source, caption="fast").record["items"][0]["metas"]["caption"] == "fast"
+
+
+def test_the_digest_goes_with_the_sound_and_not_with_its_name(edit: Edit, tmp_path: Path) -> None:
+    source = written(tmp_path, "a.wav", "PCM_16")
+    renamed = tmp_path / "b.wav"
+    renamed.write_bytes(source.read_bytes())
+    one, same = edit(source, repainting_start=1), edit(renamed, repainting_start=1)
+    assert one.record["digest"] == same.record["digest"]
+    assert one.paths[0].read_bytes() == same.paths[0].read_bytes()
+    other = edit(written(tmp_path, "c.wav", "PCM_24"), repainting_start=1)
+    voice = edit(source, repainting_start=1, reference_audio=str(renamed))
+    assert len({run.record["digest"] for run in (one, other, voice)}) == 3
+    assert one.paths[0].read_bytes() != voice.paths[0].read_bytes()
+
+
+def test_the_planner_listens_where_thinking_is_typed(edit: Edit, tmp_path: Path) -> None:
+    source = written(tmp_path, "a.wav", "PCM_16")
+    heard: list[Event] = []
+    outcome = edit(source, thinking=True, bpm=77, caption="mine", heard=heard)
+    (item,) = outcome.record["items"]
+    assert (item["metas"]["bpm"], item["metas"]["caption"]) == (77, "mine")
+    assert item["metas"]["keyscale"] and item["metas"]["timesignature"]
+    assert item["audio_codes"] is None and item["lm_metadata"]["keyscale"]
+    assert item["metas"]["duration"] == 2.0
+    stages = [event.stage for event in heard if isinstance(event, StageStarted)]
+    assert stages.index("listen") < stages.index("plan")
+    plain = edit(source, caption="mine")
+    assert "acestep-5Hz-lm-0.6B" not in [part["name"] for part in plain.record["checkpoints"]]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ({"repainting_start": 2.5, "repainting_end": 3}, "outside the source"),
+        ({"task_type": "continuation", "repainting_end": 1.5}, "ends behind the source"),
+        ({"task_type": "continuation", "extend_after": 599}, "at most 600 s"),
+    ],
+)
+def test_regions_that_do_not_fit(
+    edit: Edit, tmp_path: Path, flags: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        edit(written(tmp_path, "a.wav", "PCM_16"), **flags)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_cannot_extract(edit: Edit, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="cannot do extract"):
+        edit(
+            written(tmp_path, "a.wav", "PCM_16"),
+            task_type="extract",
+            track_name="vocals",
+            model="acestep-v15-turbo",
+        )
