@@ -18,13 +18,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from acestep_cli import cli
+from acestep_cli.models.vae import Posterior
+from acestep_cli.models.vae_fast_encoder import FastEncoder
 from acestep_cli.pipeline import scene, song
 from acestep_cli.pipeline.edit import HOP
 from acestep_cli.pipeline.flow_edit import FlowEditInputs
 from acestep_cli.pipeline.sampler import SamplerInputs
 
 _encode, _write = scene.encode_song, song.write_words
-_heard: dict[bytes, Tensor] = {}
+_posterior = FastEncoder.encode
+_heard: dict[tuple[bytes, int, int], Posterior] = {}
 
 
 class Capture:
@@ -36,13 +39,8 @@ class Capture:
         self._items: list[dict[str, Tensor]] = []
 
     def encode(self, vae: Any, audio: Tensor, tiling: Any, **rest: Any) -> Tensor:
-        """The source's latents, with the given draw; without one each sound is heard once."""
-        if self._draw is not None:
-            return _encode(vae, audio, tiling, **{**rest, "noise": self._draw})
-        key = audio.numpy().tobytes()
-        if key not in _heard:
-            _heard[key] = _encode(vae, audio, tiling, **rest)
-        return _heard[key]
+        """The source's latents, with the given draw."""
+        return _encode(vae, audio, tiling, **{**rest, "noise": self._draw})
 
     def decode(self, vae: Any, latents: Tensor, *_: Any, **__: Any) -> Tensor:
         """Any sound of the right length."""
@@ -93,6 +91,14 @@ class Capture:
         return told | items
 
 
+def heard_once(self: FastEncoder, audio: Tensor, start: int, stop: int, *_: Any) -> Posterior:
+    """What the encoder says of a part of a sound; the same sound is not heard again."""
+    key = audio.numpy().tobytes(), start, stop
+    if key not in _heard:
+        _heard[key] = _posterior(self, audio, start, stop)
+    return _heard[key]
+
+
 def run(name: str, arguments: list[str], draw: str | None, out: Path) -> None:
     """One command line, and what it gave to the DiT."""
     capture = Capture(load_file(draw)["noise"] if draw else None)
@@ -109,5 +115,6 @@ def run(name: str, arguments: list[str], draw: str | None, out: Path) -> None:
 
 
 if __name__ == "__main__":
+    FastEncoder.encode = heard_once  # type: ignore[method-assign]
     for entry in json.loads(Path(sys.argv[1]).read_text("utf-8")):
         run(*entry, Path(sys.argv[2]))
