@@ -95,6 +95,22 @@ class Decoder:
         self._lengths = [length + 1 for length in self._lengths]
         return hidden
 
+    @torch.no_grad()
+    def extend(self, tokens: Sequence[int | Tensor]) -> Tensor:
+        """`step` for each of `tokens` (one or more) with what follows the last of them: together
+        they take hardly longer than one, since weights are read once."""
+        if len(tokens) == 1:
+            return self.step(tokens[0])
+        if not self._lengths or self.room < len(tokens):
+            raise ValueError(f"no room for {len(tokens)} more tokens: {self.limit} is the limit")
+        device = self.device
+        ids = torch.cat(
+            [torch.as_tensor(t, dtype=torch.int64, device=device).view(1) for t in tokens]
+        )
+        rows = [self._steps.prefill(i, ids, length) for i, length in enumerate(self._lengths)]
+        self._lengths = [length + len(tokens) for length in self._lengths]
+        return torch.stack(rows)
+
     def head(self, ids: Tensor) -> Head:
         """The output head for `ids`, sorted int64 [n]: build it once and keep it.
 

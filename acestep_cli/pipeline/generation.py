@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from acestep_cli.errors import Cancelled, UnusableResult
-from acestep_cli.models.decoding import Decoder, Head
+from acestep_cli.models.decoding import PIECE, Decoder, Head
 from acestep_cli.pipeline.grammar import Allowed, Run
 from acestep_cli.pipeline.sampler import never, unheard
 from acestep_cli.pipeline.tokens import Draws, TokenOptions, guided, pick
@@ -182,10 +182,10 @@ class _Writer:
         hidden = self._hidden
         if hidden is None:
             hidden = self.decoder.start(self.prompts)
-        for token in self._waiting:
+        while self._waiting:
             self.poll()
-            hidden = self.decoder.step(token)
-        self._waiting.clear()
+            hidden = self.decoder.extend(self._waiting[:PIECE])
+            del self._waiting[:PIECE]
         self._hidden = hidden
         return hidden
 

@@ -57,6 +57,21 @@ def test_the_likeliest_tokens_are_those_of_the_slow_way() -> None:
     assert len(set(found)) > 1
 
 
+def test_several_tokens_at_once_equal_whole_passes() -> None:
+    model = random_model()
+    decoder, grown = make(model, 2), [prompt(31, 1), prompt(9, 2)]
+    decoder.start(grown)
+    for count in (1, 2, 7, 30):
+        tokens = prompt(count, count)
+        hidden = decoder.extend([*tokens[:-1], torch.tensor(tokens[-1])])
+        grown = [[*ids, *tokens] for ids in grown]
+        for row, ids in zip(hidden, grown, strict=True):
+            assert difference(row, slow_hidden(model, ids)) < TOLERANCE
+    assert decoder.room == 120 - 71
+    with pytest.raises(ValueError, match="no room for 50 more tokens"):
+        decoder.extend(prompt(50, 1))
+
+
 def test_a_token_may_be_a_tensor() -> None:
     decoder = make(random_model())
     decoder.start([prompt(7)])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from acestep_cli.errors import Cancelled, ExitCode, UnusableResult
+from acestep_cli.models.decoding import PIECE
 from acestep_cli.pipeline import generation
 from acestep_cli.pipeline.generation import CODES, Generated
 from acestep_cli.pipeline.tokens import Draws, TokenOptions, guided, pick
@@ -195,11 +196,11 @@ def test_a_signal_stops_within_the_steps_that_forced_tokens_left() -> None:
     with pytest.raises(Cancelled):
         write(
             model,
-            ListRun(*[only(7)] * 30, ANY),
-            limit=100,
-            cancelled=lambda: ExitCode.INTERRUPTED if next(polls) == 40 else None,
+            ListRun(*[only(7)] * 300, ANY),
+            limit=400,
+            cancelled=lambda: ExitCode.INTERRUPTED if next(polls) == 303 else None,
         )
-    assert fake.steps == 9  # 31 polls before tokens, then one before each step
+    assert fake.steps == 2 * PIECE  # 301 polls before tokens, then one before each piece
 
 
 @pytest.mark.parametrize("state", ["CAPTION_VALUE", CODES])

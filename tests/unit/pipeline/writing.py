@@ -41,6 +41,11 @@ class FormulaDecoder:
         self.streams = [(*stream, int(token)) for stream in self.streams]
         return self._hidden()
 
+    def extend(self, tokens: Sequence[int | Tensor]) -> Tensor:
+        for token in tokens:
+            hidden = self.step(token)
+        return hidden
+
     def head(self, ids: Tensor) -> Callable[[Tensor], Tensor]:
         self.heads.append(len(ids))
 
