@@ -38,6 +38,8 @@ KERNELS = {
 # Rates with a large common divisor have few phases, held as one table; others would fill memory.
 _LARGEST_TABLE = 2**21
 _BLOCK_WEIGHTS = 2**21
+# What is longer goes through the table in pieces: it takes several copies of its input.
+_BLOCK_SAMPLES = 2**21
 
 
 def resample(
@@ -53,9 +55,34 @@ def resample(
     divisor = math.gcd(source_rate, target_rate)
     source, target = source_rate // divisor, target_rate // divisor
     reach = math.ceil(chosen.width * source / (min(source, target) * chosen.rolloff))
-    if target * (2 * reach + source) <= _LARGEST_TABLE:
+    if target * (2 * reach + source) > _LARGEST_TABLE:
+        return _by_formula(samples, source, target, chosen)
+    if samples.shape[-1] <= _BLOCK_SAMPLES:
         return _by_table(samples, source_rate, target_rate, chosen)
-    return _by_formula(samples, source, target, chosen)
+    return _in_blocks(samples, source_rate, target_rate, chosen)
+
+
+def _in_blocks(samples: Samples, source_rate: int, target_rate: int, kernel: Kernel) -> Samples:
+    """As `_by_table`, piece by piece; each sees what its edges depend on.
+
+    Pieces begin where a sample of both rates falls on one moment, so that all samples are the same
+    sums as in one go.
+    """
+    import numpy as np
+
+    divisor = math.gcd(source_rate, target_rate)
+    source, target = source_rate // divisor, target_rate // divisor
+    reach = math.ceil(kernel.width * source / (min(source, target) * kernel.rolloff))
+    beside, step = reach // source + 2, max(1, _BLOCK_SAMPLES // source)
+    length = samples.shape[-1]
+    changed = np.empty((samples.shape[0], -(-length * target // source)), np.float32)
+    for first in range(0, -(-length // source), step):
+        begin = max(0, first - beside)
+        part = samples[:, begin * source : (first + step + beside) * source]
+        piece = _by_table(part, source_rate, target_rate, kernel)[:, (first - begin) * target :]
+        where = changed[:, first * target : (first + step) * target]
+        where[:] = piece[:, : where.shape[1]]
+    return changed
 
 
 def _by_table(samples: Samples, source_rate: int, target_rate: int, kernel: Kernel) -> Samples:

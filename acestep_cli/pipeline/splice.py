@@ -166,13 +166,16 @@ def _excerpt(made: Samples, rate: int, channels: int, start: int, end: int) -> S
     part = _with_channels(made[:, begin * other : stop * other], channels)
     changed = resample(part, SAMPLE_RATE, rate, "fine")
     cut = changed[:, start - begin * step : end - begin * step]
-    missing = end - start - cut.shape[1]
-    return np.pad(cut, ((0, 0), (0, missing))).astype(np.float32)
+    own = np.zeros((channels, end - start), np.float32)
+    own[:, : cut.shape[1]] = cut
+    return own
 
 
 def _with_channels(stereo: Samples, channels: int) -> Samples:
     if channels == 1:
         return stereo.mean(axis=0, keepdims=True, dtype=np.float32)
+    if channels == len(stereo):
+        return stereo
     return np.pad(stereo, ((0, channels - 2), (0, 0)))
 
 

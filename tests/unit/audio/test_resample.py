@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -53,3 +54,23 @@ def test_equal_rates_and_read_only_arrays() -> None:
     sound.flags.writeable = False
     assert resample(sound, 48000, 24000).shape == (2, 2400)
     assert resample(sound[:, ::-1], 48000, 24000).dtype == np.float32
+
+
+@pytest.mark.parametrize("kernel", ["model", "fine"])
+@pytest.mark.parametrize(
+    ("source", "target"), [(44100, 48000), (48000, 44100), (96000, 48000), (8000, 48000)]
+)
+@pytest.mark.parametrize("length", [20_000, 20_011, 8_192])
+def test_long_sounds_go_in_pieces_that_leave_no_trace(
+    kernel: Literal["model", "fine"],
+    source: int,
+    target: int,
+    length: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sound = music(2.5, rate=source)[:, :length]
+    whole = resample(sound, source, target, kernel)
+    monkeypatch.setattr(room, "_BLOCK_SAMPLES", 4_096)
+    pieces = resample(sound, source, target, kernel)
+    assert pieces.shape == whole.shape
+    assert np.abs(pieces - whole).max() < 1e-6
