@@ -20,7 +20,7 @@ from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_file
 from acestep_cli.commands.verb import RUN, GroupedOption, Verb
 from acestep_cli.errors import UsageError
-from acestep_cli.request import check_makeable
+from acestep_cli.request import SongRequest, check_makeable
 from acestep_cli.request.plan_file import PlanItem, read_plan
 from acestep_cli.term.output import Output, Result
 
@@ -51,9 +51,9 @@ def generate(
     flags = typed(_with_words(values, words), choices)
     if plan_file is None:
         songs = Songs(resolved_with(flags, choices))
+        check_makeable(songs.resolved.request)
     else:
-        songs = _planned(flags, choices, read_plan(read_file(plan_file, "a plan"), plan_file))
-    check_makeable(songs.resolved.request)
+        songs = _planned(flags, choices, read_plan(read_file(plan_file, "the plan"), plan_file))
     return make_songs(output, songs, choices)
 
 
@@ -73,6 +73,8 @@ def _planned(flags: dict[str, Any], choices: RunChoices, items: tuple[PlanItem, 
             "leave out --batch, or give a plan of one song",
         )
     each = [resolved_with(flags, choices, item.values).request for item in items]
+    for request, item in zip(each, items, strict=True):
+        _check_song(request, item)
     wishes = [
         replace(
             wish_of(request),
@@ -84,6 +86,13 @@ def _planned(flags: dict[str, Any], choices: RunChoices, items: tuple[PlanItem, 
     # What one item has must not pass for the others: the wishes say all.
     common = {"audio_codes": tuple(wish.audio_codes for wish in wishes)} if len(wishes) > 1 else {}
     return Songs(with_request(main, **common), tuple(wishes * count if len(items) == 1 else wishes))
+
+
+def _check_song(request: SongRequest, item: PlanItem) -> None:
+    try:
+        check_makeable(request)
+    except UsageError as error:
+        raise UsageError(f"{item.source}: {error.message}", error.hint) from error
 
 
 def _with_words(values: dict[str, Any], words: str | None) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _decode(data: bytes, source: str, name: str) -> str:
             f"{source} holds zero bytes, so it is no text for {name}", "check the file"
         )
     if not text.strip():
-        raise InputError(f"{source} is empty, so there is no {name}", "write something into it")
+        raise InputError(f"{source} is empty, so {name} is missing", "write something into it")
     return text
 
 
