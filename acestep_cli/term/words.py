@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from acestep_cli.errors import AceStepError
 
 RED, YELLOW, CYAN = "\x1b[31m", "\x1b[33m", "\x1b[36m"
 _OFF = "\x1b[0m"
+_CONTROL = "\N{REPLACEMENT CHARACTER}"
+_UNKNOWN = "unknown"
 # What people like to know the rate of; of steps and seconds they see the time that is left.
 _RATED = ("tokens", "codes")
 
@@ -46,22 +49,32 @@ def rate(done: float, seconds: float, unit: str) -> str:
 
 
 def song_lines(metas: Mapping[str, Any], codes: int) -> Iterator[str]:
-    """A planned or described song for people: caption, then what else is known, then lyrics."""
-    if caption := str(metas.get("caption") or "").strip():
-        yield caption
+    """A planned or described song for people: caption, then what else is known, then lyrics.
+
+    Lines have no control characters: the texts may be anybody's, and a terminal obeys them.
+    """
+    yield from _lines(metas.get("caption"))
     duration, bpm, meter = (metas.get(name) for name in ("duration", "bpm", "timesignature"))
     facts = [
         f"{bpm} bpm" if bpm else "",
         str(metas.get("keyscale") or ""),
         {"6": "6/8"}.get(str(meter), f"{meter}/4") if meter else "",
-        str(metas.get("genres") or ""),
-        str(metas.get("language") or ""),
+        " ".join(_lines(metas.get("genres"))),
+        "" if metas.get("language") == _UNKNOWN else str(metas.get("language") or ""),
         clock(float(duration)) if duration else "",
         f"{codes} codes" if codes else "",
     ]
     if any(facts):
         yield " · ".join(fact for fact in facts if fact)
-    yield from str(metas.get("lyrics") or "").strip().splitlines()
+    yield from _lines(metas.get("lyrics"))
+
+
+def _lines(text: object) -> Iterator[str]:
+    for line in str(text or "").strip().splitlines():
+        yield "".join(
+            char if char == "\t" or unicodedata.category(char) != "Cc" else _CONTROL
+            for char in line
+        )
 
 
 def complaint(error: AceStepError, *, colour: bool) -> str:

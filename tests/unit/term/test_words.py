@@ -55,3 +55,14 @@ def test_a_song_in_lines() -> None:
     ]
     assert list(words.song_lines({"timesignature": "3"}, 0)) == ["3/4"]
     assert list(words.song_lines({}, 0)) == []
+
+
+def test_a_song_cannot_command_the_terminal() -> None:
+    metas = {"caption": "a\x1b[31mb\tc", "lyrics": "la\x07\r\nl\x9b2Ja", "genres": "x\x1b]0;y"}
+    metas["language"] = "unknown"
+    assert list(words.song_lines(metas, 0)) == [
+        "a\ufffd[31mb\tc",
+        "x\ufffd]0;y",
+        "la\ufffd",
+        "l\ufffd2Ja",
+    ]
