@@ -8,6 +8,7 @@ import click
 
 from acestep_cli.commands.making import (
     RunChoices,
+    for_one_answer,
     opening,
     resolved_with,
     settings_options,
@@ -48,7 +49,8 @@ def format_words(
         raise UsageError(
             "the caption is given twice, as CAPTION and with --caption", "leave one of them out"
         )
-    resolved = resolved_with(typed({"caption": words, **_given(values)}, choices), choices)
+    flags = typed({"caption": words, **_given(values)}, choices)
+    resolved = for_one_answer(resolved_with(flags, choices))
     if not (resolved.request.caption.strip() or resolved.request.lyrics.strip()):
         raise UsageError("there are no words to improve", "give a caption or --lyrics")
     output.say(opening(resolved.request, output.verbs))

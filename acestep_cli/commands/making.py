@@ -15,7 +15,7 @@ from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_texts
 from acestep_cli.commands.verb import RUN, GroupedOption
 from acestep_cli.config import SETTINGS, Resolved, resolve
-from acestep_cli.errors import UsageError
+from acestep_cli.errors import PartialFailure, UsageError
 from acestep_cli.files import is_file
 from acestep_cli.term.output import Output, Result
 
@@ -89,6 +89,17 @@ def resolved_with(
     )
 
 
+def for_one_answer(resolved: Resolved) -> Resolved:
+    """`resolved` for a command that answers once: with one seed, the first that was given or a
+    drawn one. UsageError where several were typed."""
+    from acestep_cli.pipeline.settle import draw_seeds
+
+    seeds = resolved.request.seed
+    if len(seeds) > 1 and resolved.origins["seed"] == "flag":
+        raise UsageError(f"{len(seeds)} seeds are given and there is one answer", "give one --seed")
+    return with_request(resolved, seed=draw_seeds(seeds[:1], 1), batch_size=1)
+
+
 def make_songs(output: Output, songs: Songs, choices: RunChoices) -> Result:
     """Run `songs` as one job and show what came of it."""
     resolved = songs.resolved
@@ -109,7 +120,7 @@ def make_songs(output: Output, songs: Songs, choices: RunChoices) -> Result:
     with output.voice(items=_items(resolved.request)) as observer, output.stop.polled():
         outcome = run_job(spec, (observer,), output.stop.cancelled)
     shown = tuple(str(path) for path in outcome.paths)
-    if choices.plan_only and outcome.error is None:
+    if choices.plan_only and isinstance(outcome.error, PartialFailure | None):
         shown = (plan_text(outcome.record),)
     return Result(
         data=outcome.record,

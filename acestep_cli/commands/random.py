@@ -61,8 +61,6 @@ def random(
     ideas = [_Idea(seed, resolved) for seed in seeds]
     if print_only:
         return _shown(ideas, seeds, complete=request.no_lm)
-    for idea in ideas if not request.no_lm else ():
-        output.say(f"idea: {idea.description.description}")
 
     def examples() -> tuple[Wish, ...]:
         return tuple(idea.example_wish(resolved, index) for index, idea in enumerate(ideas))

@@ -10,6 +10,7 @@ import click
 
 from acestep_cli.commands.making import (
     RunChoices,
+    for_one_answer,
     opening,
     resolved_with,
     settings_options,
@@ -19,7 +20,7 @@ from acestep_cli.commands.making import (
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_file
 from acestep_cli.commands.verb import RUN, GroupedOption, Verb
-from acestep_cli.errors import InputError
+from acestep_cli.errors import InputError, UsageError
 from acestep_cli.files import is_file
 from acestep_cli.request import FIELDS, format_codes, parse_codes
 from acestep_cli.request.problems import BadValue
@@ -58,9 +59,12 @@ def understand(
     values: dict[str, Any],
 ) -> Result:
     """Turn the source into codes and the codes into words."""
-    resolved = resolved_with(typed(values, choices), choices)
+    if not source.strip():
+        raise UsageError("the source is empty", "name a file, give audio codes, or - for stdin")
+    resolved = for_one_answer(resolved_with(typed(values, choices), choices))
     found = _codes_or_audio(source)
-    output.say(opening(resolved.request, output.verbs))
+    # How long a song may be is none of its business.
+    output.say(opening(resolved.request.replace(duration=None), output.verbs))
     from acestep_cli.run.texts import Desk, describe, listen
 
     with output.voice() as observer, output.stop.polled():

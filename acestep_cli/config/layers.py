@@ -18,7 +18,10 @@ from acestep_cli.request.values import complete
 
 PlannerWish = Literal["off", "optional", "required"]
 # Parameters that make no sense without the planner: to give one is to ask for it.
-_ASKING = ("lm_model_path", "thinking", "use_format")
+_ASKING = ("lm_model_path", "thinking", "use_format", "use_cot_lyrics")
+# What brings back a planner that is switched off further below; what cannot do without one says so
+# better by itself.
+_REVIVING = (*_ASKING, "description", "sample_mode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,14 @@ class Resolved:
     def given(self, name: str) -> bool:
         """Whether anything but the defaults gave `name` its value."""
         return self.origins[name] != "default"
+
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """Parameters of the planner that were typed beside `no_lm`, which leaves them no effect."""
+        if not self.request.no_lm or self.origins["no_lm"] != "flag":
+            return ()
+        names = (name for name in _ASKING if self.origins[name] == "flag")
+        return tuple(name for name in names if getattr(self.request, name))
 
     @property
     def planner_wish(self) -> PlannerWish:
@@ -156,7 +167,7 @@ def _planner_again(new: Mapping[str, Any], below: Mapping[str, Any]) -> str | No
     they say nothing of the switch itself."""
     if not below.get("no_lm") or "no_lm" in new:
         return None
-    return next((name for name in _ASKING if new.get(name)), None)
+    return next((name for name in _REVIVING if new.get(name)), None)
 
 
 def _settings(values: Mapping[str, Any]) -> Settings:

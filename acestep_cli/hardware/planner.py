@@ -127,7 +127,8 @@ def choose_hardware(
     if planner is None and candidates and required:
         raise OutOfMemory(
             f"not enough memory on {alone.device.torch_name}: {reason}",
-            "close other programs, name a smaller planner with --lm, or use --no-lm",
+            "close other programs, or name a smaller planner with --lm"
+            + (", or use --no-lm" if values else ""),
         )
     more = {} if planner is None else candidates[planner].stages(positions)
     policy, changes = choose(settings, more)

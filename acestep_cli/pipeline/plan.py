@@ -14,6 +14,7 @@ from acestep_cli.request import SongRequest
 from acestep_cli.request.codes import CODES_PER_SECOND
 
 DEFAULT_SECONDS = 30.0
+_SHORTEST_SECONDS = 1.0
 INSTRUMENTAL = words.INSTRUMENTAL
 UNKNOWN = "unknown"
 
@@ -86,8 +87,8 @@ class Plan:
 def wish_of(request: SongRequest, index: int = 0) -> Wish:
     """What `request` gives for item `index`.
 
-    One list of codes serves all items, several one item each; codes decide the length (5 a second)
-    unless one is given.
+    One list of codes serves all items, several one item each; codes decide the length (5 a second,
+    but no song is shorter than one) unless one is given.
     """
     given = request.audio_codes
     codes = given[0] if len(given) == 1 else given[index] if index < len(given) else ()
@@ -102,9 +103,13 @@ def wish_of(request: SongRequest, index: int = 0) -> Wish:
         bpm=request.bpm,
         keyscale=request.keyscale or None,
         timesignature=str(request.timesignature) if request.timesignature else None,
-        duration=request.duration or (len(codes) / CODES_PER_SECOND if codes else None),
+        duration=request.duration or _length_of(codes),
         audio_codes=codes,
     )
+
+
+def _length_of(codes: tuple[int, ...]) -> float | None:
+    return max(_SHORTEST_SECONDS, len(codes) / CODES_PER_SECOND) if codes else None
 
 
 def plan_of(wish: Wish) -> Plan:

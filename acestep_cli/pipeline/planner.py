@@ -40,6 +40,7 @@ from acestep_cli.weights.tokenizer import Tokenizer
 
 # A second try draws from another stream of the same seed.
 _STREAMS = ("planner", "planner, second try")
+_OTHER_DRAWS = "try another --seed, a lower --lm-temperature or another --lm"
 
 Answer = TypeVar("Answer")
 
@@ -88,7 +89,8 @@ class Planner:
     def plan(self, wish: Wish, seed: int, item: int | None = None) -> Thought:
         """Fill the gaps of `wish` as far as the planner's tasks go. UnusableResult when it fails
         twice."""
-        return self._tried(seed, item, lambda pen: self._plan(pen, wish))
+        without = "--no-lm does without it"
+        return self._tried(seed, item, lambda pen: self._plan(pen, wish), without)
 
     def rewrite(self, wish: Wish, seed: int) -> Thought:
         """Better caption and lyrics, and the metadata that goes with them."""
@@ -104,7 +106,9 @@ class Planner:
 
         return self._tried(seed, None, described)
 
-    def _tried(self, seed: int, item: int | None, ask: Callable[[Pen], Answer]) -> Answer:
+    def _tried(
+        self, seed: int, item: int | None, ask: Callable[[Pen], Answer], way_out: str = ""
+    ) -> Answer:
         failure: Exception | None = None
         for stream in _STREAMS:
             try:
@@ -117,7 +121,7 @@ class Planner:
                 failure = Unfinished("ran out of memory")
         raise UnusableResult(
             f"the planner {failure}, twice",
-            "try another --seed, a lower --lm-temperature or another --lm; --no-lm does without it",
+            "; ".join(filter(None, (_OTHER_DRAWS, way_out))),
         ) from failure
 
     def _plan(self, pen: Pen, wish: Wish) -> Thought:
@@ -155,12 +159,14 @@ class Planner:
         return replace(thought, wish=replace(thought.wish, query=None, final_caption=True))
 
     def _rewrite(self, pen: Pen, wish: Wish) -> Thought:
-        """Better words: they take the place of those typed, but nobody's words are struck out."""
+        """Better words: they take the place of those typed, but nobody's words are struck out, and
+        a song without a voice gets none."""
         caption, lyrics = pen.plain(wish.caption, wish.lyrics)
         forced = self._forced("rewrite", "rewrite", wish)
         written = pen.text(format_prompt(caption, lyrics), forced)
         better = replace(wish, caption=written.caption or wish.caption)
-        if written.lyrics and not (wish.lyrics and is_instrumental(written.lyrics)):
+        silenced = wish.lyrics and is_instrumental(written.lyrics or "")
+        if written.lyrics and not silenced and not is_instrumental(wish.lyrics):
             better = replace(better, lyrics=written.lyrics)
         thought = _thought(better, written)
         return replace(thought, wish=replace(thought.wish, final_caption=True))
@@ -178,6 +184,9 @@ class Planner:
             skip_caption=not refines,
             skip_language=not self.planning.language,
         )
+        if not (self.tools.constrained or self.parity.upstream_grammar):
+            # Nothing held the model to what is given, and the codes follow its reasoning.
+            written = replace(written, **forced)
         thought = _thought(wish, replace(written, lyrics=None))
         if not (refines and written.caption):
             return thought

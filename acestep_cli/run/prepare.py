@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from acestep_cli.config import Resolved
 from acestep_cli.errors import CheckpointMissing, UsageError
 from acestep_cli.events import Event, Noted, Warned
 from acestep_cli.hardware.planner import Hardware, choose_hardware, context_positions
@@ -39,12 +40,14 @@ from acestep_cli.weights.fingerprint import fingerprint
 from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.index import read_index
 from acestep_cli.weights.load import prefetch
-from acestep_cli.weights.locate import CheckpointSet, find_set
+from acestep_cli.weights.locate import CheckpointSet, find_set, incomplete_folder
 from acestep_cli.weights.places import Place, search_places
 from acestep_cli.weights.planners import find_planners, planner_size
 
 # For the room on the disk, where the planner decides: longer than most songs.
 _LIKELY_SECONDS = 240.0
+# Shorter than any song; codes come in fifths of a second.
+_NOTICED_SECONDS = 0.5
 
 
 def prepare(spec: RunSpec) -> Job:
@@ -74,7 +77,14 @@ def prepare(spec: RunSpec) -> Job:
     # The kernel reads the weights while torch is being imported.
     prefetch(read_index(part.path) for part in folders)
     kept = level_warnings(resolved, edit, sounds.source)
-    found = (*resolved.warnings, *warnings, *kept, *_lyric_warnings(crew))
+    found = (
+        *resolved.warnings,
+        *_unheard(resolved),
+        *warnings,
+        *kept,
+        *_lyric_warnings(crew),
+        *(_code_warnings(crew) if edit is None else ()),
+    )
     early = _told(spec, found)
     fingerprints = {part.name: fingerprint(part.path) for part in folders}
     seeds = _seeds(request, len(crew.wishes))
@@ -150,7 +160,7 @@ def _assemble(
     wishes = spec.wishes or tuple(wish_of(request, index) for index in range(request.batch_size))
     wishes, tracks = items_of(request, timed(wishes, edit, source))
     planning, listens = planning_for(request)
-    wanted = [wish for wish in wishes if listens or planning.wants(wish)]
+    wanted = [wish for wish in wishes if listens or (planning.wants(wish) and not request.no_lm)]
     required = spec.resolved.planner_wish == "required"
     candidates: tuple[Folder, ...] = ()
     if wanted:
@@ -165,17 +175,36 @@ def _assemble(
         required=required,
     )
     if hardware.planner is not None:
-        return _Crew(hardware, candidates[hardware.planner], planning, wishes, tracks, listens)
+        # Ideas of our own are news to the person.
+        drawn = wishes if spec.without_planner is not None else ()
+        ideas = tuple(Noted(f"idea: {wish.query}") for wish in drawn)
+        planner = candidates[hardware.planner]
+        return _Crew(hardware, planner, planning, wishes, tracks, listens, ideas)
     if wanted and spec.without_planner is not None:
         wishes = spec.without_planner()
+    reason = _why_none(candidates, hardware, places)
     for wish in wishes:
-        _check_renderable(wish, hardware.reason)
+        _check_renderable(wish, request, reason)
     remarks: tuple[Event, ...] = ()
     if wanted:
-        sentence = f"{hardware.reason}: the song is made without it"
+        sentence = f"{reason}: the song is made without it"
         remarks = (Noted(f"{sentence} (to fetch one: {fetch_command(DEFAULT_PLANNER)})"),)
     silent = planning_of(request.replace(no_lm=True))
     return _Crew(hardware, None, silent, wishes, tracks, remarks=remarks)
+
+
+def _why_none(candidates: tuple[Folder, ...], hardware: Hardware, places: tuple[Place, ...]) -> str:
+    """Why there is no planner to use; one that is there in part is no missing one."""
+    broken = None if candidates else incomplete_folder("planner", places)
+    return broken.message if broken else hardware.reason
+
+
+def _unheard(resolved: Resolved) -> list[tuple[str, str]]:
+    """What was typed for the planner beside `--no-lm`."""
+    return [
+        ("unused_parameter", f"{name} has no effect, as no_lm switches the planner off")
+        for name in resolved.unheard
+    ]
 
 
 def _lyric_warnings(crew: _Crew) -> list[tuple[str, str]]:
@@ -187,14 +216,35 @@ def _lyric_warnings(crew: _Crew) -> list[tuple[str, str]]:
     return found
 
 
+def _code_warnings(crew: _Crew) -> list[tuple[str, str]]:
+    """What can be said of given codes that are not those of the song's length."""
+    found = []
+    for wish in crew.wishes:
+        seconds = len(wish.audio_codes) / CODES_PER_SECOND
+        if not seconds or wish.duration is None or abs(seconds - wish.duration) < _NOTICED_SECONDS:
+            continue
+        rest = "the rest follows none" if seconds < wish.duration else "the last ones are left out"
+        message = (
+            f"{len(wish.audio_codes)} audio codes are {seconds:g} s of a song of "
+            f"{wish.duration:g} s: {rest}"
+        )
+        found.append(("codes_length", message))
+    return found
+
+
 def _positions(wish: Wish, *, listens: bool) -> int:
     words = f"{wish.caption}{wish.lyrics}{wish.query or ''}"
     heard = HEARD_BYTES * math.ceil((wish.duration or 0) * CODES_PER_SECOND) if listens else 0
     return context_positions(len(words.encode("utf-8", "replace")) + heard, wish.duration)
 
 
-def _check_renderable(wish: Wish, reason: str) -> None:
+def _check_renderable(wish: Wish, request: SongRequest, reason: str) -> None:
     """A song that is still to be invented cannot be made without a planner."""
+    if wish.query is not None and request.no_lm:
+        raise UsageError(
+            "only a planner can make a song of a description, and no_lm switches it off",
+            "leave out --no-lm, or give a caption instead",
+        )
     if wish.query is not None:
         raise CheckpointMissing(
             f"only a planner can make a song of a description, and {reason or 'there is none'}",

@@ -45,7 +45,7 @@ def find_planners(
     if not found and beside is None:
         found = installed(places, "planner")  # the demonstration's
     if not found and required:
-        raise _no_planner(order)
+        raise _no_planner(order, optional=beside is not None)
     return tuple(sorted(found, key=lambda folder: (planner_values(folder), folder.name)))
 
 
@@ -71,8 +71,9 @@ def _order(places: Sequence[Place], beside: CheckpointSet | EarSet | None) -> li
     return search_order(next((place for place in places if place.path == own.path), own), places)
 
 
-def _no_planner(places: Sequence[Place]) -> CheckpointError:
+def _no_planner(places: Sequence[Place], *, optional: bool) -> CheckpointError:
+    without = "; or use --no-lm to go on without it" if optional else ""
     return incomplete_folder("planner", places) or CheckpointMissing(
         f"no planner is installed in {looked_at(places)}",
-        f"fetch one: {fetch_command(DEFAULT_PLANNER)}; or use --no-lm to go on without it",
+        f"fetch one: {fetch_command(DEFAULT_PLANNER)}{without}",
     )

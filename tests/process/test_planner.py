@@ -102,6 +102,9 @@ def test_a_plan_of_two_songs(go: Any, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     first, second = json.loads(done.stdout)["items"]
     assert first["seed"] == 3 and first["audio_codes"].count("code") == 3
+    (tmp_path / "few.json").write_text('{"caption": "x", "codes": [1]}', "utf-8")
+    few = plan_of(go("generate", "--plan", "few.json", "--no-lm", "--plan-only"))
+    assert few["metas"]["duration"] == 1.0  # what no plan could say would not be taken back
     assert second["metas"]["bpm"] == 99 and second["audio_codes"].count("code") == 10
     wrong = go("generate", "--plan", "plan.json", "--batch", "3")
     assert wrong.returncode == 2 and "holds 2 songs" in wrong.stderr
@@ -142,7 +145,7 @@ def test_a_random_song_is_drawn_by_seed(go: Any, tmp_path: Path) -> None:
     assert go("random", "--seed", "8", "--print").stdout != shown.stdout
     done = go("random", *SHORT, "--plan-only")
     assert plan_of(done)["metas"]["caption"]
-    assert shown.stdout.strip() in done.stderr
+    assert f"note: idea: {shown.stdout}" in done.stderr
 
 
 def test_a_random_song_without_a_planner_is_a_complete_example(
@@ -154,6 +157,7 @@ def test_a_random_song_without_a_planner_is_a_complete_example(
     metas = json.loads(done.stdout)["data"]["items"][0]["metas"]
     assert metas["language"] == "ja" and metas["lyrics"] and metas["bpm"]
     assert metas["duration"] == 2.0
+    assert "idea:" not in done.stderr  # nobody thinks it through
     shown = run(acestep(*asked, "--print", "--no-lm", "--json"), tmp_path)
     (idea,) = json.loads(shown.stdout)["data"]["ideas"]
     assert idea["caption"] == metas["caption"]
@@ -186,8 +190,26 @@ def test_words_are_improved(go: Any) -> None:
     answer = go("format", "sad piano", "--lyrics", "la la", "--bpm", "64", "--seed", "7", "--json")
     song = json.loads(answer.stdout)["data"]
     assert song["bpm"] == 64 and song["caption"] in done.stdout and song["seed"] == 7
-    nothing = go("format")
-    assert nothing.returncode == 2 and "no words" in nothing.stderr
+    drawn = go("format", "sad piano", "--json")
+    assert f"seed {json.loads(drawn.stdout)['data']['seed']}\n" in drawn.stderr
+
+
+def test_words_need_a_planner_and_no_lm_is_no_way_out(
+    tmp_path: Path, without_planner: list[str]
+) -> None:
+    for asked in (["format", "x"], ["understand", "1,2,3"]):
+        done = run(acestep(*asked, *without_planner), tmp_path)
+        assert done.returncode == 3 and "no planner is installed" in done.stderr
+        assert "hf download" in done.stderr and "--no-lm" not in done.stderr
+
+
+def test_what_is_understood_is_a_plan(go: Any, tmp_path: Path) -> None:
+    told = go("understand", "1,2,3,4,5", "--seed", "7", "--json")
+    (tmp_path / "told.json").write_text(told.stdout, "utf-8")
+    song = json.loads(told.stdout)["data"]
+    item = plan_of(go("generate", "--plan", "told.json", "--plan-only"))
+    assert item["audio_codes"] == song["audio_codes"] and item["seed"] == 7
+    assert all(item["metas"][name] == song[name] for name in item["metas"])
 
 
 def test_a_file_is_described(go: Any, tmp_path: Path) -> None:

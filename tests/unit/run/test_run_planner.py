@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from acestep_cli.config import resolve
-from acestep_cli.errors import CheckpointMissing, OutOfMemory
-from acestep_cli.events import Adjusted, Noted
+from acestep_cli.errors import CheckpointMissing, OutOfMemory, UsageError
+from acestep_cli.events import Adjusted, Noted, Warned
 from acestep_cli.hardware import devices
 from acestep_cli.hardware.memory import GIB, Memory
 from acestep_cli.hardware.policy import needed_bytes
@@ -114,3 +114,43 @@ def test_a_typed_planner_that_does_not_fit(
         "residency",
         "tile_frames",
     ]
+
+
+def test_a_description_needs_the_planner_that_is_switched_off(prepared: Prepare) -> None:
+    for asked in ({"description": "spring"}, {"sample_mode": True}):
+        with pytest.raises(UsageError, match="no_lm switches it off"):
+            prepared(no_lm=True, **asked)
+        assert prepared({"ACESTEP_NO_LM": "true"}, **asked).planner is not None
+
+
+def test_what_no_lm_leaves_without_effect_is_told(prepared: Prepare) -> None:
+    told = _warnings(prepared(no_lm=True, thinking=True, use_format=True, use_cot_lyrics=False))
+    assert told == [
+        "thinking has no effect, as no_lm switches the planner off",
+        "use_format has no effect, as no_lm switches the planner off",
+    ]
+    assert _warnings(prepared({"ACESTEP_THINKING": "true"}, no_lm=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [(60, "60 s: the rest follows none"), (2, "2 s: the last ones are left out"), (12.2, "")],
+)
+def test_codes_of_another_length_are_told_of(
+    prepared: Prepare, duration: float, words: str
+) -> None:
+    job = prepared(audio_codes=",".join(["1"] * 60), duration=duration)
+    told = [sentence for sentence in _warnings(job) if "audio codes" in sentence]
+    assert bool(told) == bool(words) and all(sentence.endswith(words) for sentence in told)
+
+
+def test_a_planner_in_part_is_no_missing_one(prepared: Prepare, without: str) -> None:
+    (Path(without) / NAME).mkdir()
+    (Path(without) / NAME / "config.json").write_text("{}")
+    (note,) = [event for event in prepared(checkpoints=without).early if isinstance(event, Noted)]
+    assert "is incomplete: it lacks" in note.message and "made without it" in note.message
+
+
+def _warnings(job: Job) -> list[str]:
+    told = [event for event in job.early if isinstance(event, Warned)]
+    return [event.message for event in told if event.code != "short_duration"]
