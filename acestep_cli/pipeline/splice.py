@@ -198,7 +198,7 @@ def _rendering(kept: Sequence[Samples], told: Sequence[Samples]) -> np.float32:
     common = float(source @ rendered)
     if energy == 0 or other == 0 or common < _ALIKE * math.sqrt(energy * other):
         return np.float32(1)
-    return np.float32(np.clip(common / other, 0.1, 10))
+    return np.float32(np.clip(math.sqrt(energy / other), 0.1, 10))
 
 
 def _gains(
