@@ -77,14 +77,8 @@ def prepare(spec: RunSpec) -> Job:
     # The kernel reads the weights while torch is being imported.
     prefetch(read_index(part.path) for part in folders)
     kept = level_warnings(resolved, edit, sounds.source)
-    found = (
-        *resolved.warnings,
-        *_unheard(resolved),
-        *warnings,
-        *kept,
-        *_lyric_warnings(crew),
-        *(_code_warnings(crew) if edit is None else ()),
-    )
+    given = _lyric_warnings(crew) + ([] if edit else _code_warnings(crew))
+    found = (*resolved.warnings, *_unheard(resolved), *warnings, *kept, *given)
     early = _told(spec, found)
     fingerprints = {part.name: fingerprint(part.path) for part in folders}
     seeds = _seeds(request, len(crew.wishes))
