@@ -24,6 +24,9 @@ Tracks = tuple[str | None, ...]
 _LOSSLESS = ("wav", "flac")
 # What stands for one audio code in the planner's text.
 HEARD_BYTES = 3
+# Origins of what somebody meant for this very job.
+_TYPED = ("flag", "preset", "plan")
+_PLANNED = ("use_format", "use_cot_caption", "use_cot_language", "use_cot_metas", "use_cot_lyrics")
 _LEVEL = ("loudness", "normalization_db", "fade_in_duration", "fade_out_duration")
 
 
@@ -204,18 +207,36 @@ def written_as(
     return Written(encoding, rate, channels)
 
 
-def planning_for(request: SongRequest) -> tuple[Planning, bool]:
+def planning_for(request: SongRequest, resolved: Resolved) -> tuple[Planning, bool]:
     """The planner's tasks for `request`, and whether it listens to the source first.
 
-    For an edit it thinks where that was typed: it hears the source and fills what is open. Beyond
-    that it refines the caption, and reads the language of the words, only where that was asked for.
+    For an edit it thinks where that was typed, as `resolved` tells: it hears the source and fills
+    what is open. Beyond that it refines the caption, and reads the language of the words, only
+    where that was asked for. Settings that say `thinking` are meant for new songs.
     """
+    if is_edit(request) and not _is_thinking_typed(resolved):
+        request = request.replace(thinking=None)
     planning = planning_of(request)
     if not is_edit(request) or request.no_lm or not request.thinking:
         return planning, False
     caption, language = request.use_cot_caption is True, request.use_cot_language is True
     own = replace(planning, metas=caption or language, caption=caption, language=language)
     return own, request.use_cot_metas is not False
+
+
+def _is_thinking_typed(resolved: Resolved) -> bool:
+    return bool(resolved.request.thinking) and resolved.origins["thinking"] in _TYPED
+
+
+def planner_warnings(request: SongRequest, resolved: Resolved) -> list[tuple[str, str]]:
+    """(code, message) of what was typed for a planner that an edit does not use."""
+    if not is_edit(request) or request.no_lm or _is_thinking_typed(resolved):
+        return []
+    return [
+        ("unused_parameter", f"{name} has no effect: an edit asks no planner without --thinking")
+        for name in _PLANNED
+        if resolved.origins[name] == "flag" and getattr(request, name)
+    ]
 
 
 def level_warnings(

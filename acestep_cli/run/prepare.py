@@ -27,6 +27,7 @@ from acestep_cli.run.edits import (
     items_of,
     level_warnings,
     open_sounds,
+    planner_warnings,
     planning_for,
     timed,
     with_values_of,
@@ -76,7 +77,7 @@ def prepare(spec: RunSpec) -> Job:
     folders = used_folders(checkpoints, crew.planner)
     # The kernel reads the weights while torch is being imported.
     prefetch(read_index(part.path) for part in folders)
-    kept = level_warnings(resolved, edit, sounds.source)
+    kept = planner_warnings(request, resolved) + level_warnings(resolved, edit, sounds.source)
     given = _lyric_warnings(crew) + ([] if edit else _code_warnings(crew))
     found = (*resolved.warnings, *_unheard(resolved), *warnings, *kept, *given)
     early = _told(spec, found)
@@ -153,7 +154,7 @@ def _assemble(
     settings = spec.resolved.settings
     wishes = spec.wishes or tuple(wish_of(request, index) for index in range(request.batch_size))
     wishes, tracks = items_of(request, timed(wishes, edit, source))
-    planning, listens = planning_for(request)
+    planning, listens = planning_for(request, spec.resolved)
     wanted = [wish for wish in wishes if listens or (planning.wants(wish) and not request.no_lm)]
     required = spec.resolved.planner_wish == "required"
     candidates: tuple[Folder, ...] = ()

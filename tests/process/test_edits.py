@@ -13,7 +13,8 @@ import pytest
 from acestep_cli import cli
 from acestep_cli.errors import AceStepError
 from acestep_cli.request import SongRequest
-from tests.process.programs import environment
+from tests.conftest import GOLDEN
+from tests.process.programs import acestep, environment, run, stand_in
 from tests.process.standin import RunSpec
 
 Ask = Callable[..., RunSpec]
@@ -182,6 +183,26 @@ def test_codes_come_from_a_file_as_they_are(ask: Ask, tmp_path: Path) -> None:
     assert request.audio_codes == ((1, 2, 3), (4,)) and request.batch_size == 2
     assert request_of(ask("generate", "x", "--codes", "@codes.txt")) == request
     assert request_of(ask("generate", "x", "--codes", "1,2,3")).audio_codes == ((1, 2, 3),)
+
+
+def test_files_are_numbered_by_track(tmp_path: Path) -> None:
+    done = run(stand_in("quick", "extract", "a.wav", "vocals", "drums"), tmp_path)
+    assert "compose 1 done" in done.stderr
+    done = run(stand_in("quick", "complete", "a.wav", "--track", "vocals,drums"), tmp_path)
+    assert "compose done" in done.stderr
+
+
+def test_what_is_unlike_everything_is_not_guessed(tmp_path: Path) -> None:
+    done = run(acestep("cover", "a.wav", "--duration", "3"), tmp_path)
+    assert done.returncode == 2 and "see `acestep cover --help`" in done.stderr
+    done = run(acestep("cover", "a.wav", "--stregth", "3"), tmp_path)
+    assert done.returncode == 2 and "did you mean --strength?" in done.stderr
+
+
+def test_a_name_cannot_move_the_cursor(tmp_path: Path) -> None:
+    checkpoints = ("--checkpoints", str(GOLDEN / "checkpoints"))
+    done = run(acestep("cover", "a\n\x1b[2Jb", *checkpoints), tmp_path)
+    assert done.returncode == 5 and "error: a\\n\\x1b[2Jb does not exist\n" in done.stderr
 
 
 def test_a_timbre_to_follow_with_every_command(ask: Ask) -> None:

@@ -123,6 +123,14 @@ def test_a_planner_that_listens_writes_metadata_and_no_codes(go: Go, source: Pat
     assert item["lm_metadata"] and not item["audio_codes"]
 
 
+def test_a_setting_that_says_thinking_is_meant_for_new_songs(go: Go, source: Path) -> None:
+    Path("acestep.toml").write_text("[generation]\nthinking = true\n", encoding="utf-8")
+    record = go("cover", str(source), "choir", "--cot-caption")
+    assert record["items"][0]["lm_metadata"] is None
+    assert "acestep-5Hz-lm-0.6B" not in [part["name"] for part in record["checkpoints"]]
+    assert "use_cot_caption has no effect" in record["warnings"][0]["message"]
+
+
 def test_a_pipe_of_two(tmp_path: Path, source: Path) -> None:
     words = ["cover", "-", "choir", "-o", "cover.wav", *COMMON]
     done = subprocess.run(
