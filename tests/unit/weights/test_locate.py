@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from acestep_cli.errors import CheckpointError, CheckpointMissing, SettingsError
-from acestep_cli.weights import catalog, places
+from acestep_cli.weights import places
 from acestep_cli.weights.locate import CheckpointSet, find_set, installed
 from acestep_cli.weights.places import Place, search_places
 from tests.unit.weights.helpers import (
@@ -39,23 +39,6 @@ def _places(root: Path, configured: Path | None = None, **environ: str) -> tuple
 
 def _find(root: Path, model: str | None = None, task: str = "text2music") -> CheckpointSet:
     return find_set(model, task, _places(root))
-
-
-def test_the_catalog_holds_the_published_checkpoints() -> None:
-    assert len(catalog.CATALOG) == len(catalog.BY_NAME) == 15
-    assert catalog.names("planner") == (
-        "acestep-5Hz-lm-1.7B",
-        "acestep-5Hz-lm-0.6B",
-        "acestep-5Hz-lm-4B",
-    )
-    xl = catalog.BY_NAME["acestep-v15-xl-sft"]
-    assert (xl.repo, xl.family, xl.is_xl) == ("ACE-Step/acestep-v15-xl-sft", "sft", True)
-    assert xl.sampling == catalog.Sampling(50, 7.0, 3.0)
-    assert catalog.BY_NAME["acestep-v15-turbo"].sampling == catalog.Sampling(8, None, 3.0)
-    assert catalog.BY_NAME["acestep-v15-base"].sampling == catalog.Sampling(32, 7.0, 3.0)
-    assert catalog.BY_NAME["vae"].tasks == ()
-    assert "lego" in catalog.BY_NAME["acestep-v15-xl-base"].tasks
-    assert "lego" not in catalog.BY_NAME["acestep-v15-sft"].tasks
 
 
 def test_the_golden_folders_are_a_set() -> None:
@@ -242,13 +225,6 @@ def test_a_broken_config_is_an_error(home: Path, text: str) -> None:
     (root / "acestep-v15-turbo" / "config.json").write_bytes(text.encode("utf-8", "replace"))
     with pytest.raises(CheckpointError, match=r"config\.json"):
         _find(home)
-
-
-def test_families_are_read_from_the_config() -> None:
-    assert catalog.family_of("acestep-v15-base", {"is_turbo": True}) == "turbo"
-    assert catalog.family_of("acestep-v15-turbo", {"is_turbo": False}) == "base"
-    assert catalog.family_of("acestep-v15-xl-sft", {}) == "sft"
-    assert catalog.family_of("mine", {"model_version": "sft"}) == "sft"
 
 
 def _snapshot(home: Path, repo: str, revision: str) -> Path:
