@@ -2,7 +2,8 @@
 
 Every default is our own behaviour; only `tests/parity` sets a switch. Draws that the original takes
 from an unseeded generator are no switches: they are handed to the stage as data (given noise, given
-crops).
+crops, the draw of an encoded source). Nor is what a request can ask for: a mask of all ones is its
+`chunk_mask_mode`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """One field for each row of the design's table of quirks that has a parity switch.
+    """The rows of the design's table of quirks that have a parity switch.
 
-    posterior_sample: VAE encoding draws from the posterior instead of taking its mean.
     linear_sde_times: SDE of the base family renoises to 1 - (i+1)/n, whatever the schedule says.
     cover_steps_before_override: the plain base model counts the steps of `audio_cover_strength`
         before a custom schedule replaces the number of steps.
-    mask_all_ones: `chunk_mask_mode=auto` gives a mask of ones, for a repainted region too.
     wavelet_by_default: the wavelet correction is on unless switched off.
     turbo_step_limit: most steps of a turbo checkpoint (the original's handler: 8).
     unplanned_duration: without a known duration the prompt says 30 seconds and 120 s are made.
@@ -38,10 +37,8 @@ class Parity:
         detected language never arrives.
     """
 
-    posterior_sample: bool = False
     linear_sde_times: bool = False
     cover_steps_before_override: bool = False
-    mask_all_ones: bool = False
     wavelet_by_default: bool = False
     turbo_step_limit: int = 20
     unplanned_duration: bool = False

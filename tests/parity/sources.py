@@ -76,8 +76,8 @@ def edit_of(folder: Path, arguments: Mapping[str, Any]) -> Edit | None:
         task=task,  # type: ignore[arg-type]  # one of those
         samples=samples,
         regions=region,
-        mask_mode=arguments.get("chunk_mask_mode", "auto"),
-        mode=arguments.get("repaint_mode", "balanced"),
+        mask_mode=arguments.get("chunk_mask_mode") or "auto",
+        mode=arguments.get("repaint_mode") or "balanced",
         strength=arguments.get("repaint_strength", 0.5),
         morph=_morph(arguments) if morphed else None,
     )
