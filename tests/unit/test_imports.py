@@ -53,7 +53,7 @@ HEAVY = {
 HEAVY_ROOMS = {"models", "pipeline"}
 LIGHT_MODULES = (
     "cli", "errors", "events", "files", "request", "config", "jobs", "term", "examples",
-    "commands", "commands.generate",
+    "commands", "commands.generate", "commands.repaint", "commands.extract",
 )  # fmt: skip
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
