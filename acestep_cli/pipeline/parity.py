@@ -13,22 +13,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The rows of the design's table of quirks that have a parity switch.
+    """The quirks that have a switch. What tests hand over as data, such as seeds and one plan for
+    several items, needs none.
 
     linear_sde_times: SDE of the base family renoises to 1 - (i+1)/n, whatever the schedule says.
     cover_steps_before_override: the plain base model counts the steps of `audio_cover_strength`
         before a custom schedule replaces the number of steps.
-    wavelet_by_default: the wavelet correction is on unless switched off.
     turbo_step_limit: most steps of a turbo checkpoint (the original's handler: 8).
     unplanned_duration: without a known duration the prompt says 30 seconds and 120 s are made.
     untrimmed: at least 128 frames (5.12 s) are made and nothing is cut.
-    single_seed: one seed for a batch reaches item 0 only.
     regions_in_lego: step injection, blend and splice act on lego too.
     cover_strength_everywhere: `audio_cover_strength` below 1 acts on every task.
     cropped_prompts: the non-cover prompt is cropped to the cover prompt's length.
-    rounded_tables: RoPE tables, FSQ tables, schedule and times are rounded to the run's dtype.
-    padded_batch: items of different length run as one padded batch whose padding is attended.
-    shared_plan: one plan serves the whole batch.
     prompts_as_typed: key, tempo, meter and special tokens go into prompts as typed, and long
         captions push the metadata out of the token limit.
     metas_decide_thinking: the planner's first phase runs exactly when tempo, key, meter or length
@@ -39,17 +35,12 @@ class Parity:
 
     linear_sde_times: bool = False
     cover_steps_before_override: bool = False
-    wavelet_by_default: bool = False
     turbo_step_limit: int = 20
     unplanned_duration: bool = False
     untrimmed: bool = False
-    single_seed: bool = False
     regions_in_lego: bool = False
     cover_strength_everywhere: bool = False
     cropped_prompts: bool = False
-    rounded_tables: bool = False
-    padded_batch: bool = False
-    shared_plan: bool = False
     prompts_as_typed: bool = False
     metas_decide_thinking: bool = False
     upstream_grammar: bool = False

@@ -45,7 +45,6 @@ from tests.parity.arguments import request_of
 from tests.parity.sources import Given, spliced
 
 UPSTREAM = Parity(
-    wavelet_by_default=True,
     turbo_step_limit=8,
     unplanned_duration=True,
     untrimmed=True,

@@ -74,7 +74,7 @@ def test_heads_and_prefixes_of_all_published_kinds(
     assert folder.config["tie_word_embeddings"] is is_tied
     policy, _ = choose_policy(Settings(), {}, devices=[CPU], cores=1, environ={})
     language = open_language(folder, policy)
-    assert (language.model.lm_head is None) == is_tied
-    scores = language.model(torch.arange(5)[None])
-    assert scores.shape == (1, 5, language.config.vocabulary)
+    decoder = language.decoder(1, 8)
+    scores = decoder.head(torch.arange(language.config.vocabulary))(decoder.start([range(5)]))
+    assert scores.shape == (1, language.config.vocabulary)
     assert torch.isfinite(scores).all() and scores.std() > 0.5
