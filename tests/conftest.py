@@ -11,8 +11,10 @@ from hypothesis import settings
 # Several test processes share the cores: threads that wait for each other only get in the way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("untimed", deadline=None)
+# How long an example takes says more about the machine than about the code, and what has passed
+# once passes again: new examples are for whoever looks for mistakes, with --hypothesis-profile=new.
+settings.register_profile("untimed", deadline=None, derandomize=True)
+settings.register_profile("new", deadline=None)
 settings.load_profile("untimed")
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from acestep_cli.errors import CheckpointError
@@ -124,6 +124,7 @@ def test_values_that_would_break_the_plan_are_refused(
 @example(" spaces and 'quotes': \t\x07 ")
 def test_a_given_caption_stands_in_the_plan_without_special_tokens(caption: str) -> None:
     value = scalar_text("caption", caption)
+    assume(value.strip())  # a caption of odd blanks alone is none
     run = grammar().cot({"caption": value})
     output = write(run, models(WORDS)["always the first"], random.Random(0))
     special = [number for number in output if number not in WORDS.text]
