@@ -218,6 +218,22 @@ class Encoding:
         """The rate of the file (Hz) when the samples have `sample_rate`."""
         return self.sample_rate or self.spec.nearest_rate(sample_rate)
 
+    def check_channels(self, channels: int) -> None:
+        """UsageError where the file cannot hold so many channels, or not at its bit rate."""
+        spec = self.spec
+        if channels > spec.max_channels:
+            raise UsageError(
+                f"{spec.name} takes {spec.max_channels} channels and the audio has {channels}",
+                "mix it down or choose wav or flac",
+            )
+        most = None if spec.channel_kbps is None else spec.channel_kbps * channels
+        if most is not None and (self.bitrate_kbps or 0) > most:
+            raise UsageError(
+                f"{spec.name} takes at most {most} kb/s for {channels} channel and not "
+                f"{self.bitrate_kbps}",
+                f"choose {most} or less",
+            )
+
 
 def _check(spec: Format, what: str, value: int | None, allowed: Sequence[int], unit: str) -> None:
     if value is None or value in allowed:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SILENCE = 1e-6  # no sample of silent audio reaches this
 GATE_SECONDS = 0.4  # one block of BS.1770; shorter audio has no loudness
 _ABSOLUTE_GATE = -70.0
+# Left, right, centre and both surrounds where there are six channels or more.
+_MEASURED = [0, 1, 2, 4, 5]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ def normalize_peak(samples: Samples, db: float) -> Samples:
 def loudness(samples: Samples, sample_rate: int) -> float | None:
     """Integrated loudness (LUFS) after ITU-R BS.1770; None under 400 ms and for silence.
 
-    torchaudio clamps its filters' output to full scale, so loud audio is measured at a quarter.
+    torchaudio clamps its filters' output to full scale, so loud audio is measured at a quarter. It
+    knows five channels at most: of more, the fourth, which is for low frequencies and which the
+    standard leaves out, is skipped, and so is what comes behind the five.
     """
     if samples.shape[-1] < round(GATE_SECONDS * sample_rate):
         return None
@@ -112,9 +116,10 @@ def loudness(samples: Samples, sample_rate: int) -> float | None:
     import torch
     from torchaudio.functional import loudness as bs1770
 
+    heard = samples if len(samples) <= len(_MEASURED) else samples[_MEASURED]
     divisor = 2.0 ** max(0, math.ceil(math.log2(height)) + 2)
     with torch.inference_mode():
-        measured = bs1770(torch.from_numpy(samples / _float32(divisor)), sample_rate).item()
+        measured = bs1770(torch.from_numpy(heard / _float32(divisor)), sample_rate).item()
     volume = measured + 20 * math.log10(divisor)
     return volume if math.isfinite(volume) and volume > _ABSOLUTE_GATE else None
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from acestep_cli import files
 from acestep_cli.audio.formats import Encoding
 from acestep_cli.audio.tags import Tags
-from acestep_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from acestep_cli.audio.level import Samples
@@ -90,27 +89,11 @@ def _prepare(samples: Samples, sample_rate: int, encoding: Encoding) -> tuple[Sa
     from acestep_cli.audio.resample import resample
 
     check_finite(samples)
-    _check_channels(samples.shape[0], encoding)
+    encoding.check_channels(samples.shape[0])
     rate = encoding.rate_for(sample_rate)
     fine = rate == sample_rate and (encoding.integers or encoding.bit_depth == 64)
     plain = samples if fine else np.asarray(samples, dtype=np.float32)
     return resample(plain, sample_rate, rate, kernel="fine"), rate
-
-
-def _check_channels(channels: int, encoding: Encoding) -> None:
-    spec = encoding.spec
-    if channels > spec.max_channels:
-        raise UsageError(
-            f"{spec.name} takes {spec.max_channels} channels and the audio has {channels}",
-            "mix it down or choose wav or flac",
-        )
-    most = None if spec.channel_kbps is None else spec.channel_kbps * channels
-    if most is not None and (encoding.bitrate_kbps or 0) > most:
-        raise UsageError(
-            f"{spec.name} takes at most {most} kb/s for {channels} channel and not "
-            f"{encoding.bitrate_kbps}",
-            f"choose {most} or less",
-        )
 
 
 def _overshoots(samples: Samples) -> int:

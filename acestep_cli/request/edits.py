@@ -85,6 +85,11 @@ def edit_needs(request: SongRequest) -> Iterator[Problem]:
         yield Problem(
             "caption", "a morph needs the words that the source is to follow", "give a caption"
         )
+    if request.mix and task == "lego" and not request.src_audio:
+        yield Problem(
+            "mix", "audio codes are no sound that a track could be mixed with",
+            "name an audio file or a job as SOURCE",
+        )  # fmt: skip
     if task == "continuation" and not _is_longer(request):
         yield Problem(
             "extend_after", "nothing says how much is added to the source",

@@ -20,7 +20,7 @@ from acestep_cli.request.values import read_value
 
 _MOST_ITEMS = 8
 # What a record's item says about what became of it.
-_RESULTS = frozenset(("index", "path", "level", "lm_metadata"))
+_RESULTS = frozenset(("index", "track", "path", "level", "lm_metadata"))
 _PLANNED = (
     "caption", "lyrics", "bpm", "keyscale", "timesignature", "duration", "vocal_language",
     "instrumental", "audio_codes", "seed",

@@ -182,7 +182,7 @@ def written_as(
 
     A lossless source keeps its container (flac where that is none that can be written), rate,
     channels and depth; where parts of it are kept, so do the rate and channels of any. What was
-    typed wins.
+    typed wins; UsageError for a format that cannot hold the channels.
     """
     if edit is None or source is None:
         return Written(_encoding(request, request.audio_format))
@@ -204,6 +204,7 @@ def written_as(
         encoding = replace(encoding, sample_rate=None)
     if encoding.spec.lossless and resolved.origins["bit_depth"] != "flag":
         encoding = _as_deep(encoding, source)
+    encoding.check_channels(channels)
     return Written(encoding, rate, channels)
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from acestep_cli.weights.folder import Folder
 
 # What listening tells of a source; its length is known.
-_HEARD = ("caption", "lyrics", "language", "bpm", "keyscale", "timesignature", "genres")
+_MUSIC = ("bpm", "keyscale", "timesignature")
+_HEARD = ("caption", "lyrics", "language", *_MUSIC, "genres")
 
 
 def open_planner_of(job: Job, observer: Observer, cancelled: CancelPoll) -> Planner | None:
@@ -64,10 +65,20 @@ def _thought(
     heard: dict[str, Any] | None = None
     if job.listens:
         understood = planner.understand(wish.audio_codes or codes, seed)
-        wish = wish.filled(**{name: getattr(understood.wish, name) for name in _HEARD})
+        wish = wish.filled(**{name: getattr(understood.wish, name) for name in _heard(job, wish)})
         heard = understood.metadata
     thought = planner.plan(wish, seed, index)
     return replace(thought, metadata=thought.metadata or heard)
+
+
+def _heard(job: Job, wish: Wish) -> tuple[str, ...]:
+    """What may be taken from listening: the words of a source are not those that a morph goes to,
+    and lyrics that were typed may have another language than those that are heard."""
+    if job.request.flow_edit_morph:
+        return _MUSIC
+    if wish.lyrics and job.origins["lyrics"] != "source":
+        return tuple(name for name in _HEARD if name != "language")
+    return _HEARD
 
 
 def open_planner(

@@ -95,6 +95,7 @@ class Job:
             {
                 "index": index,
                 "seed": seed,
+                "track": self.tracks[index],
                 "metas": self._known_metas(wish),
                 "lm_metadata": None,
                 "audio_codes": None,

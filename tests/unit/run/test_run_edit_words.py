@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from acestep_cli.audio import Tags
 from acestep_cli.audio.tagging import read_tags
@@ -97,8 +99,33 @@ def test_the_planner_listens_where_thinking_is_typed(edit: Edit, tmp_path: Path)
     assert item["metas"]["duration"] == 2.0
     stages = [event.stage for event in heard if isinstance(event, StageStarted)]
     assert stages.index("listen") < stages.index("plan")
+    sung = edit(source, thinking=True, lyrics="la la").record["items"][0]["metas"]
+    assert (sung["lyrics"], sung["language"]) == ("la la", "en")
     plain = edit(source, caption="mine")
     assert "acestep-5Hz-lm-0.6B" not in [part["name"] for part in plain.record["checkpoints"]]
+
+
+def test_a_morph_goes_to_its_own_words_and_not_to_those_it_hears(
+    edit: Edit, tmp_path: Path
+) -> None:
+    source = written(tmp_path, "a.wav", "PCM_16")
+    outcome = edit(
+        source, task_type="text2music", flow_edit_morph=True, caption="organ", thinking=True
+    )
+    metas = outcome.record["items"][0]["metas"]
+    assert (metas["caption"], metas["lyrics"], metas["genres"]) == ("organ", "", None)
+    assert metas["keyscale"]
+
+
+def test_six_channels(edit: Edit, tmp_path: Path) -> None:
+    source = written(tmp_path, "a.wav", "PCM_16")
+    samples = np.tile(soundfile.read(source, dtype="int16")[0], 3)
+    soundfile.write(source, samples, 48_000)
+    outcome = edit(source, repainting_start=1)
+    assert (soundfile.read(outcome.paths[0], dtype="int16")[0][:48_000] == samples[:48_000]).all()
+    assert outcome.record["items"][0]["level"]["loudness"] < 0
+    with pytest.raises(UsageError, match="mp3 takes 2 channels and the audio has 6"):
+        edit(source, repainting_start=1, audio_format="mp3")
 
 
 @pytest.mark.parametrize(
