@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from acestep_cli.commands.editing import edit_verb, make_edit, respelled
-from acestep_cli.commands.making import RunChoices
+from acestep_cli.commands.editing import edit_verb, in_one_step, respelled
 from acestep_cli.request.table_sound import TRACKS
-from acestep_cli.term.output import Output, Result
 
 HELP = f"""Make a whole song around a track.
 
@@ -21,20 +17,9 @@ Examples:
 """
 
 
-def complete(
-    output: Output,
-    choices: RunChoices,
-    source: str | None,
-    words: str | None,
-    values: dict[str, Any],
-) -> Result:
-    """Complete the source with the tracks."""
-    return make_edit(output, choices, values, (source, words), task_type="complete")
-
-
 command = edit_verb(
     "complete",
-    complete,
+    in_one_step(task_type="complete"),
     (respelled("track_classes", "--track", help_="tracks to add; may be repeated"),),
     help=HELP,
     short_help="Make a whole song around a track",

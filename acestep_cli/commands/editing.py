@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ from acestep_cli.commands.making import (
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.verb import Verb
 from acestep_cli.errors import UsageError
+from acestep_cli.files import is_file
 from acestep_cli.request import BY_NAME, FIELDS, Field, check_makeable
 from acestep_cli.term.output import Output, Result
 
@@ -56,7 +58,11 @@ def edit_verb(
     following = positional or (click.Argument(["words"], required=False, metavar="[CAPTION]"),)
     extra = [option for option in rows if isinstance(option, click.Parameter)]
     source = replace(BY_NAME["src_audio"], hidden=True)
-    fields = [source, *_fields([row for row in rows if isinstance(row, Field)], without)]
+    fields = [
+        source,
+        BY_NAME["audio_codes"],
+        *_fields([row for row in rows if isinstance(row, Field)], without),
+    ]
     names = [str(param.name) for param in (*following, *extra)]
     return Verb(
         name,
@@ -70,6 +76,21 @@ def edit_verb(
         callback=verb_callback(make, "source", *names),
         **texts,
     )
+
+
+def in_one_step(**task: Any) -> Callable[..., Result]:
+    """What runs a command that takes SOURCE and CAPTION and is the `task` of a request as it is."""
+
+    def make(
+        output: Output,
+        choices: RunChoices,
+        source: str | None,
+        words: str | None,
+        values: dict[str, Any],
+    ) -> Result:
+        return make_edit(output, choices, values, (source, words), **task)
+
+    return make
 
 
 def respelled(name: str, *spellings: str, help_: str = "") -> Field:
@@ -94,19 +115,27 @@ def make_edit(
 
 
 def placed(values: dict[str, Any], positional: Sequence[str | None]) -> dict[str, Any]:
-    """`values` with SOURCE and CAPTION in their places; with --src-audio the first word is the
-    caption. UsageError for what is given twice."""
+    """`values` with SOURCE and CAPTION in their places; with --src-audio or --codes the first word
+    is the caption. UsageError for what is given twice."""
     given = [word for word in positional if word is not None]
-    names = ["caption"] if values.get("src_audio") is not None else ["src_audio", "caption"]
-    if len(given) > len(names):
+    option = source_option(values)
+    names = ["caption"] if option else ["src_audio", "caption"]
+    # A file in the place of a caption is meant as a source.
+    if len(given) > len(names) or (option and given and is_file(Path(given[0]))):
         raise UsageError(
-            "the source is given twice, as SOURCE and with --src-audio", "leave one of them out"
+            f"the source is given twice, as SOURCE and with {option}", "leave one of them out"
         )
     if len(given) == len(names) and values.get("caption") is not None:
         raise UsageError(
             "the caption is given twice, as CAPTION and with --caption", "leave one of them out"
         )
     return {**values, **dict(zip(names, given, strict=False))}
+
+
+def source_option(values: dict[str, Any]) -> str:
+    """The option that `values` name the source with; empty where SOURCE stands for it."""
+    named = {"src_audio": "--src-audio", "audio_codes": "--codes"}
+    return next((flag for name, flag in named.items() if values.get(name) is not None), "")
 
 
 def _fields(own: Sequence[Field], without: Sequence[str]) -> list[Field]:

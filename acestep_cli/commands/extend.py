@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from acestep_cli.commands.editing import KEEPS_LEVEL, edit_verb, make_edit, respelled
-from acestep_cli.commands.making import RunChoices
-from acestep_cli.term.output import Output, Result
+from acestep_cli.commands.editing import KEEPS_LEVEL, edit_verb, in_one_step, respelled
 
 HELP = """Make a song longer, and keep what is there as it is.
 
@@ -20,20 +16,9 @@ Examples:
 """
 
 
-def extend(
-    output: Output,
-    choices: RunChoices,
-    source: str | None,
-    words: str | None,
-    values: dict[str, Any],
-) -> Result:
-    """Continue the source."""
-    return make_edit(output, choices, values, (source, words), task_type="continuation")
-
-
 command = edit_verb(
     "extend",
-    extend,
+    in_one_step(task_type="continuation"),
     (
         respelled("extend_before", "--before", help_="seconds or m:ss added before the source"),
         respelled("extend_after", "--after", help_="seconds or m:ss added behind the source"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from acestep_cli.commands.editing import edit_verb, make_edit
+from acestep_cli.commands.editing import edit_verb, make_edit, source_option
 from acestep_cli.commands.making import RunChoices
 from acestep_cli.commands.verb import GroupedOption
 from acestep_cli.errors import UsageError
@@ -37,7 +37,7 @@ def extract(
 ) -> Result:
     """Extract the named tracks."""
     named = [*(tracks or ())]
-    if source is not None and values.get("src_audio") is not None:
+    if source is not None and source_option(values):
         named, source = [source, *named], None
     named += values.get("track_name") or ()
     if all_tracks and named:

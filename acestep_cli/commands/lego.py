@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from acestep_cli.commands.editing import edit_verb, make_edit, respelled
-from acestep_cli.commands.making import RunChoices
+from acestep_cli.commands.editing import edit_verb, in_one_step, respelled
 from acestep_cli.request import BY_NAME
 from acestep_cli.request.table_sound import TRACKS
-from acestep_cli.term.output import Output, Result
 
 HELP = f"""Make a new track that goes with a song.
 
@@ -23,20 +19,9 @@ Examples:
 """
 
 
-def lego(
-    output: Output,
-    choices: RunChoices,
-    source: str | None,
-    words: str | None,
-    values: dict[str, Any],
-) -> Result:
-    """Make the track."""
-    return make_edit(output, choices, values, (source, words), task_type="lego")
-
-
 command = edit_verb(
     "lego",
-    lego,
+    in_one_step(task_type="lego"),
     (
         respelled("track_name", "--track", help_="the track to make"),
         respelled("repainting_start", "--from", help_="where the track starts; 0 by default"),

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from acestep_cli.commands.editing import edit_verb, make_edit, respelled
-from acestep_cli.commands.making import RunChoices
-from acestep_cli.term.output import Output, Result
+from acestep_cli.commands.editing import edit_verb, in_one_step, respelled
 
 HELP = """Carry a song from its own words towards others.
 
@@ -27,27 +23,9 @@ _WITHOUT = (
 )  # fmt: skip
 
 
-def morph(
-    output: Output,
-    choices: RunChoices,
-    source: str | None,
-    words: str | None,
-    values: dict[str, Any],
-) -> Result:
-    """Morph the source."""
-    return make_edit(
-        output,
-        choices,
-        values,
-        (source, words),
-        task_type="text2music",
-        flow_edit_morph=True,
-    )
-
-
 command = edit_verb(
     "morph",
-    morph,
+    in_one_step(task_type="text2music", flow_edit_morph=True),
     (
         respelled("flow_edit_source_caption", "--from-caption"),
         respelled("flow_edit_source_lyrics", "--from-lyrics"),

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from acestep_cli.commands.editing import KEEPS_LEVEL, edit_verb, make_edit, respelled
-from acestep_cli.commands.making import RunChoices
+from acestep_cli.commands.editing import KEEPS_LEVEL, edit_verb, in_one_step, respelled
 from acestep_cli.request import BY_NAME
-from acestep_cli.term.output import Output, Result
 
 HELP = """Make parts of a song anew and keep the rest as it is.
 
@@ -22,20 +18,9 @@ Examples:
 """
 
 
-def repaint(
-    output: Output,
-    choices: RunChoices,
-    source: str | None,
-    words: str | None,
-    values: dict[str, Any],
-) -> Result:
-    """Paint the regions of the source anew."""
-    return make_edit(output, choices, values, (source, words), task_type="repaint")
-
-
 command = edit_verb(
     "repaint",
-    repaint,
+    in_one_step(task_type="repaint"),
     (
         respelled("repainting_start", "--from", help_="where the region starts; 0 by default"),
         respelled("repainting_end", "--to", help_="where it ends; the source's end by default"),

@@ -197,8 +197,9 @@ def _refuse(regions: Sequence[Region], source: float) -> None:
         if not (math.isfinite(start) and math.isfinite(end)):
             raise UsageError(f"{told} is no span of time", "give seconds or m:ss")
         if start > source or end < 0:
+            where = f"begins at {start:g} s" if start > source else f"ends at {end:g} s"
             raise UsageError(
-                f"{told} lies outside the source, which is {source:g} s long",
+                f"the region {where}, which lies outside the source of {source:g} s",
                 "begin inside it or where it ends",
             )
         if end <= start:

@@ -48,6 +48,12 @@ class _Places:
     total: int
     regions: tuple[Span, ...]
 
+    def laid(self, source: Samples) -> Samples:
+        """`source` [C, n] in its place, silence before and behind it: [C, total]."""
+        result = np.zeros((source.shape[0], self.total), source.dtype)
+        result[:, self.first : self.end] = source
+        return result
+
     def beside(self, number: int, most: int) -> tuple[Span, Span]:
         """What is kept on both sides of a region, at most `most` samples each; maybe nothing."""
         start, end = self.regions[number]
@@ -79,8 +85,7 @@ def splice(
     are silent in the regions.
     """
     places = _places(source.shape[1], rate, extent)
-    result = np.zeros((source.shape[0], places.total), source.dtype)
-    result[:, places.first : places.end] = source
+    result = places.laid(source)
     for number, (start, end) in enumerate(places.regions):
         new = _excerpt(made, rate, source.shape[0], start, end)
         rise, fall = _fades(round(crossfade * rate), start, end, places.total)
@@ -117,8 +122,7 @@ def mixed(
     Arguments and result as in `splice`; nothing is levelled, so the sum may exceed full scale.
     """
     places = _places(source.shape[1], rate, extent)
-    result = np.zeros((source.shape[0], places.total), source.dtype)
-    result[:, places.first : places.end] = source
+    result = places.laid(source)
     for start, end in places.regions:
         new = _excerpt(made, rate, source.shape[0], start, end)
         rise, fall = _fades(round(crossfade * rate), start, end, places.total)

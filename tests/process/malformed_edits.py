@@ -202,6 +202,7 @@ def contradictions(place: Place) -> Iterator[Malformed]:
     good = place.good
     yield case("caption twice", place, USAGE, "cover", good, "x", "-c", "y")
     yield case("source twice", place, USAGE, "cover", good, "x", "--src-audio", good)
+    yield case("source and codes", place, USAGE, "cover", good, "x", "--codes", "1,2")
     yield case("three words", place, USAGE, "cover", good, "x", "y")
     yield case("stdin twice", place, USAGE, "cover", "-", "--lyrics", "-")
     yield case("stdin for two sounds", place, USAGE, "cover", "-", "--reference", "-")

@@ -109,6 +109,23 @@ SAME = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (["cover", "choir", "--codes", "1,2"], ["--task", "cover", "-c", "choir"]),
+        (
+            ["extract", "drums", "vocals", "--codes", "1,2"],
+            ["--task", "extract", "--track-name", "drums,vocals"],
+        ),
+        (["repaint", "--codes", "1,2", "-c", "x"], ["--task", "repaint", "-c", "x"]),
+    ],
+)
+def test_codes_may_stand_for_the_source(ask: Ask, edit: list[str], words: list[str]) -> None:
+    request = request_of(ask(*edit))
+    assert request.audio_codes == ((1, 2),) and request.src_audio is None
+    assert request == request_of(ask("generate", *words, "--codes", "1,2"))
+
+
 @pytest.mark.parametrize(("command", "documented"), SAME, ids=lambda words: " ".join(words)[:40])
 def test_generate_means_the_same(ask: Ask, command: list[str], documented: list[str]) -> None:
     common = [
