@@ -31,20 +31,44 @@ from acestep_cli.term.signals import StopSignals
 from acestep_cli.term.streams import guarded_stdout, write_talk
 from acestep_cli.term.words import complaint
 
-# Short help without commas: the completion script of fish splits there.
+# Name to module and short help, by heading of the help. Short help has no commas: the completion
+# script of fish splits there.
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Make": {
+        "generate": ("generate", "Make a song from words"),
+        "random": ("random", "Make a song from an idea drawn by seed"),
+        "replay": ("replay", "Make an earlier song again; the same or with changes"),
+    },
+    "Edit": {
+        "cover": ("cover", "Make a song anew in another style"),
+        "repaint": ("repaint", "Make parts of a song anew"),
+        "extend": ("extend", "Make a song longer"),
+        "extract": ("extract", "Take single tracks out of a song"),
+        "lego": ("lego", "Make a new track that goes with a song"),
+        "complete": ("complete", "Make a whole song around a track"),
+        "morph": ("morph", "Carry a song from its own words towards others"),
+    },
+    "Plan": {
+        "format": ("format", "Improve a caption and lyrics"),
+        "lyrics": ("lyrics", "Find what a model would misread in lyrics"),
+        "understand": ("understand", "Describe a song in words"),
+    },
+    "Manage": {
+        "status": ("status", "Show how far a job came"),
+        "jobs": ("jobs", "List jobs; show or cancel or await or remove them"),
+        "models": ("models", "List checkpoints; fetch or check or remove them"),
+        "config": ("config", "Show settings and change them"),
+        "health": ("health", "Check what works on this machine"),
+        "completions": ("completions", "Print a completion script for a shell"),
+        "skill": ("skill", "Write the skill that lets an agent use acestep"),
+        "schema": ("schema", "Print the JSON schemas of what acestep writes"),
+        "help": ("help", "Explain a command or a topic"),
+    },
+}
+# Other names, which the help leaves out.
+ALIASES = {"doctor": "health"}
 COMMANDS: dict[str, tuple[str, str]] = {
-    "generate": ("acestep_cli.commands.generate", "Make a song from words"),
-    "random": ("acestep_cli.commands.random", "Make a song from an idea drawn by seed"),
-    "cover": ("acestep_cli.commands.cover", "Make a song anew in another style"),
-    "repaint": ("acestep_cli.commands.repaint", "Make parts of a song anew"),
-    "extend": ("acestep_cli.commands.extend", "Make a song longer"),
-    "extract": ("acestep_cli.commands.extract", "Take single tracks out of a song"),
-    "lego": ("acestep_cli.commands.lego", "Make a new track that goes with a song"),
-    "complete": ("acestep_cli.commands.complete", "Make a whole song around a track"),
-    "morph": ("acestep_cli.commands.morph", "Carry a song from its own words towards others"),
-    "lyrics": ("acestep_cli.commands.lyrics", "Find what a model would misread in lyrics"),
-    "format": ("acestep_cli.commands.format", "Improve a caption and lyrics"),
-    "understand": ("acestep_cli.commands.understand", "Describe a song in words"),
+    name: row for section in SECTIONS.values() for name, row in section.items()
 }
 
 HELP = """Run the ACE-Step 1.5 music model on your own machine.
@@ -52,7 +76,8 @@ HELP = """Run the ACE-Step 1.5 music model on your own machine.
 \b
 Examples:
   acestep generate "upbeat indie rock, bright guitars" --duration 30 --seed 7
-  acestep generate --help
+  acestep cover song.mp3 "solo piano"
+  acestep status last
 """
 
 
@@ -70,9 +95,10 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of `cmd_name`; None for an unknown name."""
-        if cmd_name not in COMMANDS:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
             return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        command = importlib.import_module(f"acestep_cli.commands.{COMMANDS[name][0]}").command
         assert isinstance(command, click.Command)
         return command
 
@@ -85,9 +111,16 @@ class Commands(click.Group):
         return resolve_verb(self, super().resolve_command, ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+        """List the commands from the table, and the topics that `acestep help` explains."""
+        from acestep_cli.guide import TOPICS
+
+        spacing = max(map(len, (*COMMANDS, *TOPICS)))
+        for heading, section in SECTIONS.items():
+            with formatter.section(heading):
+                rows = [(name.ljust(spacing), words) for name, (_, words) in section.items()]
+                formatter.write_dl(rows)
+        with formatter.section("Topics of acestep help"):
+            formatter.write_dl([(name.ljust(spacing), words) for name, words in TOPICS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete names from the table."""

@@ -72,29 +72,58 @@ class Verb(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under the headings in which they were declared."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None and isinstance(param, click.Option):
-                sections.setdefault(getattr(param, "group", RUN), []).append(record)
-        for heading, records in sections.items():
-            with formatter.section(heading):
-                formatter.write_dl(records)
+        format_grouped_options(self, ctx, formatter)
 
 
 class VerbGroup(click.Group):
-    """Verbs under one name, such as `acestep lyrics check`."""
+    """Verbs under one name, such as `acestep lyrics check`.
 
-    def __init__(self, name: str, verbs: Iterable[Verb], **rest: Any) -> None:
+    Without one of their names the `default` verb runs, which then takes the group's own options;
+    where there is none, a name is asked for.
+    """
+
+    def __init__(
+        self, name: str, verbs: Iterable[Verb], *, default: Verb | None = None, **rest: Any
+    ) -> None:
         named: dict[str, click.Command] = {str(verb.name): verb for verb in verbs}
+        if default is not None:
+            rest["callback"] = click.pass_context(self._without_name)
+            rest["context_settings"] = {"token_normalize_func": _kebab_case}
         # A missing verb is an error like others, so that `--json` tells of it.
-        super().__init__(name, named, params=switches(), no_args_is_help=False, **rest)
+        super().__init__(
+            name,
+            named,
+            params=switches() if default is None else [*default.params],
+            no_args_is_help=False,
+            invoke_without_command=default is not None,
+            **rest,
+        )
+        self.default = default
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The verb that `args` name; UsageError with the nearest name for an unknown one."""
         return resolve_verb(self, super().resolve_command, ctx, args)
+
+    def _without_name(self, ctx: click.Context, **values: Any) -> Any:
+        """Run the default verb; beside the name of another one its options mean nothing."""
+        assert self.default is not None
+        if ctx.invoked_subcommand is None:
+            return self.default.invoke(ctx)
+        for param in self.params:
+            if param.name not in _SWITCHES and values.get(str(param.name)) not in (None, ()):
+                raise UsageError(
+                    f"{param.opts[0]} stands before {ctx.invoked_subcommand}, which reads nothing "
+                    "there",
+                    f"see `{ctx.command_path} {ctx.invoked_subcommand} --help`",
+                )
+        return None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in groups, then the verbs."""
+        format_grouped_options(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
 
 
 def resolve_verb(
@@ -114,6 +143,20 @@ def resolve_verb(
     if output is not None and found[0] is not None:
         output.verbs = (*output.verbs, found[0])
     return found
+
+
+def format_grouped_options(
+    command: click.Command, ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
+    """Write the options of `command` under the headings in which they were declared."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is not None and isinstance(param, click.Option):
+            sections.setdefault(getattr(param, "group", RUN), []).append(record)
+    for heading, records in sections.items():
+        with formatter.section(heading):
+            formatter.write_dl(records)
 
 
 def switches() -> list[click.Parameter]:

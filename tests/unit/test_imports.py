@@ -23,6 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "request": {"errors"},
     "lyrics": {"errors"},
     "examples": {"errors"},
+    "guide": {"errors"},
     "config": {"errors", "files", "request"},
     "jobs": {"errors", "events", "files", "request", "config"},
     "term": {"errors", "events"},
@@ -40,20 +41,21 @@ ROOMS: dict[str, set[str]] = {
     "demo": {"models", "weights", "files", "errors"},
     "commands": {
         "run", "pipeline", "jobs", "audio", "weights", "hardware", "config", "request", "files",
-        "events", "errors", "lyrics", "examples", "term", "demo",
+        "events", "errors", "lyrics", "examples", "term", "demo", "guide",
     },
-    "cli": {"commands", "errors", "term"},
+    "cli": {"commands", "errors", "term", "guide"},
 }  # fmt: skip
 
 HEAVY = {
-    "av", "diffusers", "huggingface_hub", "mutagen", "numpy", "pydub", "pywt", "rich",
+    "av", "diffusers", "huggingface_hub", "matplotlib", "mutagen", "numpy", "psutil", "pydub",
+    "pywt", "rich",
     "safetensors", "scipy", "soundfile", "tokenizers", "torch", "torchaudio", "transformers",
 }  # fmt: skip
 # These rooms are only imported when a model is needed.
 HEAVY_ROOMS = {"models", "pipeline"}
 LIGHT_MODULES = (
     "cli", "errors", "events", "files", "request", "config", "jobs", "term", "examples",
-    "commands", "commands.generate", "commands.repaint", "commands.extract",
+    "commands", "commands.generate", "commands.repaint", "commands.extract", "guide",
 )  # fmt: skip
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
