@@ -11,6 +11,28 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class JobStarted:
+    """The job `job_id` exists from now on; its record lies at `path`. The first event of a job."""
+
+    job_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished:
+    """The job `job_id` is over and its record says so: the last event of a job.
+
+    `status` is succeeded, failed or cancelled; `error` is the record's, None where there is none.
+    """
+
+    job_id: str
+    status: str
+    exit_code: int
+    audio_paths: tuple[str, ...]
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StageStarted:
     """A stage begins: `load`, `listen`, `plan`, `hints`, `words`, `compose`, `render` or `write`.
 
@@ -86,7 +108,9 @@ class Planned:
 
 
 Event = (
-    StageStarted
+    JobStarted
+    | JobFinished
+    | StageStarted
     | StageProgress
     | StageFinished
     | Noted
