@@ -15,14 +15,17 @@ from acestep_cli.errors import AceStepError, ExitCode, UnusableResult
 from acestep_cli.events import ItemFinished, Observer, stage
 from acestep_cli.jobs import JobRecord
 from acestep_cli.run.spec import Job
-from acestep_cli.run.targets import audio_path
+from acestep_cli.run.targets import PLOT, check_named
 
 if TYPE_CHECKING:
+    from acestep_cli.audio.level import Samples
     from acestep_cli.pipeline.edit import Edit
     from acestep_cli.pipeline.plan import Plan
     from acestep_cli.pipeline.song import Song, SongJob
 
 CancelPoll = Callable[[], ExitCode | None]
+# Where a song goes that no file keeps.
+STDOUT = "-"
 _TITLE_LENGTH = 60
 
 
@@ -56,6 +59,7 @@ def make(
     del planner  # its weights go before the next ones come
     if job.spec.plan_only or not made.plans:
         return
+    _check_names(job, record, made)
     for song in songs_of(_song_job(job, made, edit), networks, observer, cancelled):
         try:
             _finish(job, song, record, made, observer)
@@ -110,33 +114,70 @@ def _finish(job: Job, song: Song, record: JobRecord, made: Made, observer: Obser
     from acestep_cli.run.result import finished
 
     samples, rate = finished(job, song, observer), job.written.rate
-    path = audio_path(
-        job.folder,
-        record.job_id,
-        job.spec.output_file,
-        song.index,
-        job.tracks,
-        job.encoding.extension,
-    )
+    plan = made.plans[song.index]
+    path = job.targets.path(song.index, record.job_id, _parts_of_names(job, plan))
     with stage(observer, "write", item=song.index):
         write_audio(
             path,
             samples,
             rate,
             job.encoding,
-            _tags(job, made.plans[song.index], song.index),
+            _tags(job, plan, song.index),
             overwrite=job.spec.force,
         )
         if job.request.save_latents:
             _save_latents(job, song, record)
     level = measure(samples, rate)
     made.paths.append(path)
+    told = STDOUT if job.spec.to_stdout else str(path)
     made.items[song.index] |= {
-        "path": str(path),
+        "path": told,
         "level": {"peak": level.peak_db, "loudness": level.loudness},
     }
     record.set(items=made.items)
-    observer(ItemFinished(song.index, str(path)))
+    observer(ItemFinished(song.index, told))
+    if job.spec.plot_file is not None:
+        _plot(job, plan, song, record, samples)
+
+
+def _check_names(job: Job, record: JobRecord, made: Made) -> None:
+    """Before the long part: may the files be written whose names the plans have completed?"""
+    for targets in (job.targets, job.targets.to(job.spec.plot_file, PLOT)):
+        if targets.is_fixed:
+            continue
+        named = [
+            targets.path(index, record.job_id, _parts_of_names(job, plan))
+            for index, plan in made.plans.items()
+        ]
+        check_named(named, force=job.spec.force, sources=job.sounds.paths())
+
+
+def _parts_of_names(job: Job, plan: Plan) -> dict[str, object]:
+    """What fills the parts of a file name, beside what the targets know themselves."""
+    return {
+        "title": _title(plan.caption),
+        "bpm": plan.bpm,
+        "key": plan.keyscale,
+        "language": plan.language,
+        "duration": round(plan.duration),
+        "model": job.model,
+    }
+
+
+def _plot(job: Job, plan: Plan, song: Song, record: JobRecord, samples: Samples) -> None:
+    from acestep_cli.audio.plot import plot_song
+    from acestep_cli.lyrics.placing import estimated_sections
+
+    rate = job.written.rate
+    pictures = job.targets.to(job.spec.plot_file, PLOT)
+    plot_song(
+        pictures.path(song.index, record.job_id, _parts_of_names(job, plan)),
+        samples,
+        rate,
+        title=_title(plan.caption),
+        sections=estimated_sections(plan.lyrics, samples.shape[1] / rate),
+        overwrite=job.spec.force,
+    )
 
 
 def _tags(job: Job, plan: Plan, index: int) -> Tags:

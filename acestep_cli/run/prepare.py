@@ -21,7 +21,9 @@ from acestep_cli.request import SongRequest
 from acestep_cli.request.codes import CODES_PER_SECOND
 from acestep_cli.run.edits import (
     HEARD_BYTES,
+    Sounds,
     Tracks,
+    Written,
     checkpoint_task,
     edit_of,
     items_of,
@@ -35,7 +37,7 @@ from acestep_cli.run.edits import (
 )
 from acestep_cli.run.source import Source
 from acestep_cli.run.spec import Job, RunSpec, used_folders
-from acestep_cli.run.targets import check_targets
+from acestep_cli.run.targets import PLOT, Targets, check_targets
 from acestep_cli.weights.catalog import DEFAULT_PLANNER, fetch_command
 from acestep_cli.weights.fingerprint import fingerprint
 from acestep_cli.weights.folder import Folder
@@ -65,15 +67,9 @@ def prepare(spec: RunSpec) -> Job:
     edit = edit_of(request, sounds.source)
     written = written_as(resolved, request, edit, sounds.source)
     crew = _assemble(spec, request, checkpoints, places, edit, sounds.source)
-    check_targets(
-        folder,
-        spec.output_file,
-        force=spec.force,
-        written=written,
-        durations=tuple(wish.duration or _LIKELY_SECONDS for wish in crew.wishes),
-        tracks=crew.tracks,
-        sources=sounds.paths(),
-    )
+    seeds = _seeds(request, len(crew.wishes))
+    targets = Targets(folder, spec.output_file, written.encoding.extension, seeds, crew.tracks)
+    _check_targets(spec, targets, written, crew, sounds)
     folders = used_folders(checkpoints, crew.planner)
     # The kernel reads the weights while torch is being imported.
     prefetch(read_index(part.path) for part in folders)
@@ -82,7 +78,6 @@ def prepare(spec: RunSpec) -> Job:
     found = (*resolved.warnings, *_unheard(resolved), *warnings, *kept, *given)
     early = _told(spec, found)
     fingerprints = {part.name: fingerprint(part.path) for part in folders}
-    seeds = _seeds(request, len(crew.wishes))
     return Job(
         spec=spec,
         request=request,
@@ -106,9 +101,21 @@ def prepare(spec: RunSpec) -> Job:
         origins=origins,
         sounds=sounds,
         edit=edit,
-        tracks=crew.tracks,
+        targets=targets,
         listens=crew.listens,
     )
+
+
+def _check_targets(
+    spec: RunSpec, targets: Targets, written: Written, crew: _Crew, sounds: Sounds
+) -> None:
+    durations = tuple(wish.duration or _LIKELY_SECONDS for wish in crew.wishes)
+    check_targets(
+        targets, force=spec.force, written=written, durations=durations, sources=sounds.paths()
+    )
+    if spec.plot_file is not None:
+        pictures = targets.to(spec.plot_file, PLOT)
+        check_targets(pictures, force=spec.force, written=written, durations=())
 
 
 def _told(spec: RunSpec, found: Iterable[tuple[str, str]]) -> list[Event]:

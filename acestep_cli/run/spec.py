@@ -16,6 +16,7 @@ from acestep_cli.pipeline.plan import Wish, plan_of
 from acestep_cli.pipeline.planning import Planning
 from acestep_cli.request import SongRequest
 from acestep_cli.run.edits import Sounds, Tracks, Written, extent_of
+from acestep_cli.run.targets import Targets
 from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.locate import CheckpointSet
 
@@ -25,6 +26,8 @@ class RunSpec:
     """What a command wants done: the resolved request and settings, its own words, where the audio
     goes (None: beside the record), whether to overwrite it, whether a warning is an error.
 
+    output_file may have parts that the song fills in; to_stdout: it is a passing one, and the
+    record tells of stdout; plot_file: where a picture of the sound goes (None: nowhere).
     wishes: what is given for each item (none: what the request gives); without_planner: the same
     for the case that there is no planner; plan_only: stop when all items are planned.
     """
@@ -34,6 +37,8 @@ class RunSpec:
     wishes: tuple[Wish, ...] = ()
     without_planner: Callable[[], tuple[Wish, ...]] | None = None
     output_file: Path | None = None
+    to_stdout: bool = False
+    plot_file: Path | None = None
     force: bool = False
     strict: bool = False
     plan_only: bool = False
@@ -44,9 +49,9 @@ class Job:
     """A settled job. `early` holds the events of preparing it, told once the record listens;
     `planner` is None where none is used: then `planning` has no tasks.
 
-    written: how results are written; sounds, edit: what is read and what is done with it; tracks:
-    what each item extracts; listens: the planner hears the source first; origins: where each value
-    of the request came from.
+    written: how results are written; targets: where to, and what track each item extracts;
+    sounds, edit: what is read and what is done with it; listens: the planner hears the source
+    first; origins: where each value of the request came from.
     """
 
     spec: RunSpec
@@ -64,8 +69,13 @@ class Job:
     origins: Mapping[str, str]
     sounds: Sounds
     edit: Edit | None
-    tracks: Tracks
+    targets: Targets
     listens: bool
+
+    @property
+    def tracks(self) -> Tracks:
+        """What each item extracts."""
+        return self.targets.tracks
 
     @property
     def encoding(self) -> Encoding:

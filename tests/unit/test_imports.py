@@ -35,8 +35,8 @@ ROOMS: dict[str, set[str]] = {
         "models", "weights", "hardware", "audio", "request", "lyrics", "events", "errors",
     },
     "run": {
-        "pipeline", "jobs", "audio", "weights", "hardware", "config", "request", "files", "events",
-        "errors",
+        "pipeline", "jobs", "audio", "weights", "hardware", "config", "request", "lyrics", "files",
+        "events", "errors",
     },
     "demo": {"models", "weights", "files", "errors"},
     "commands": {
