@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_cli import __version__
+from acestep_cli.commands.delivery import Delivery, delivery, format_of, played
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_texts
 from acestep_cli.commands.verb import RUN, GroupedOption
 from acestep_cli.config import SETTINGS, Resolved, resolve
 from acestep_cli.errors import PartialFailure, UsageError
+from acestep_cli.events import Observer, silent
 from acestep_cli.files import is_file
 from acestep_cli.term.output import Output, Result
 
 if TYPE_CHECKING:
     from acestep_cli.pipeline.plan import Wish
     from acestep_cli.request import SongRequest
+    from acestep_cli.run import RunSpec
 
 # Texts long enough to come from a file.
 TEXTS = (
@@ -47,6 +51,11 @@ class RunChoices:
     force: bool | None = None
     strict: bool | None = None
     plan_only: bool | None = None
+    dry_run: bool | None = None
+    no_wait: bool | None = None
+    events: str | None = None
+    play: bool | None = None
+    plot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +72,9 @@ def typed(values: dict[str, Any], choices: RunChoices) -> dict[str, Any]:
     """The values that were given, texts read from where they lie, the format from FILE's ending."""
     given = {name: value for name, value in values.items() if value is not None}
     flags = read_texts(_codes_read(given), TEXTS, (*TEXTS, "src_audio", "reference_audio"))
-    target = _target(choices.output_file)
-    if target is not None and target.suffix and not _is_format_typed(flags):
-        flags["audio_format"] = target.suffix[1:]
+    ending = format_of(choices.output_file)
+    if ending is not None and not _is_format_typed(flags):
+        flags["audio_format"] = ending
     return flags
 
 
@@ -102,33 +111,78 @@ def for_one_answer(resolved: Resolved) -> Resolved:
 
 def make_songs(output: Output, songs: Songs, choices: RunChoices) -> Result:
     """Run `songs` as one job and show what came of it."""
-    resolved = songs.resolved
-    # The person reads this line while torch is being imported.
-    output.say(opening(resolved.request, output.verbs))
-    from acestep_cli.run import RunSpec, run_job
+    request = songs.resolved.request
+    items = _items(request)
+    with delivery(choices, output, items=items, ending=request.audio_format) as target:
+        # The person reads this line while torch is being imported.
+        output.say(opening(request, output.verbs))
+        spec = _spec(output, songs, choices, target)
+        if choices.dry_run:
+            from acestep_cli.commands.dry_run import shown
 
-    spec = RunSpec(
-        resolved=resolved,
+            return shown(spec)
+        if choices.no_wait:
+            return _started(output, spec)
+        return _made(output, spec, choices, items)
+
+
+def _spec(output: Output, songs: Songs, choices: RunChoices, target: Delivery) -> RunSpec:
+    from acestep_cli.run import RunSpec
+
+    return RunSpec(
+        resolved=songs.resolved,
         command=("acestep", *output.arguments),
         wishes=songs.wishes,
         without_planner=songs.without_planner,
-        output_file=_target(choices.output_file),
+        output_file=target.file,
+        to_stdout=target.to_stdout,
+        plot_file=target.picture,
         force=bool(choices.force),
         strict=bool(choices.strict),
         plan_only=bool(choices.plan_only),
     )
-    with output.voice(items=_items(resolved.request)) as observer, output.stop.polled():
-        outcome = run_job(spec, (observer,), output.stop.cancelled)
-    shown = tuple(str(path) for path in outcome.paths)
+
+
+def _started(output: Output, spec: RunSpec) -> Result:
+    from acestep_cli.run.worker import start_worker
+
+    started = start_worker(spec)
+    output.say(f"follow it with `acestep status {started.job_id}`")
+    return Result(data=started.record, lines=(started.job_id,), warnings=started.warnings)
+
+
+def _made(output: Output, spec: RunSpec, choices: RunChoices, items: int) -> Result:
+    """Make the songs while the user waits."""
+    from acestep_cli.run import run_job
+
+    with (
+        _event_log(choices.events) as log,
+        output.voice(items=items) as voice,
+        output.stop.polled(),
+    ):
+        outcome = run_job(spec, (voice, log), output.stop.cancelled)
+    lines = () if spec.to_stdout else tuple(str(path) for path in outcome.paths)
     if choices.plan_only and isinstance(outcome.error, PartialFailure | None):
-        shown = (plan_text(outcome.record),)
+        lines = (plan_text(outcome.record),)
+    payload = outcome.paths[0].read_bytes() if spec.to_stdout and outcome.paths else b""
+    if choices.play and outcome.paths and (reason := played(outcome.paths)):
+        output.say(f"note: {reason}")
     return Result(
         data=outcome.record,
-        lines=shown,
+        lines=lines,
+        payload=payload,
         warnings=outcome.warnings,
         error=outcome.error,
         exit_code=outcome.exit_code,
     )
+
+
+def _event_log(target: str | None) -> AbstractContextManager[Observer]:
+    if target is None:
+        return nullcontext(silent)
+    from acestep_cli.term.eventlog import open_events
+
+    return open_events(target)
 
 
 def plan_text(record: dict[str, Any]) -> str:
@@ -158,11 +212,27 @@ def run_options() -> list[click.Parameter]:
     return [
         GroupedOption(
             ["output_file", "-o", "--output"], RUN, type=file, metavar="FILE",
-            help="write the audio here; its ending sets the format",
+            help="write the audio here; its ending sets the format; - is stdout; parts such as "
+            "{title} and {seed} are filled in",
         ),
         GroupedOption(["--force"], RUN, is_flag=True, help="overwrite FILE"),
         GroupedOption(
             ["--plan-only"], RUN, is_flag=True, help="stop after planning and print the plan"
+        ),
+        GroupedOption(
+            ["--dry-run"], RUN, is_flag=True, help="only show what would be made and with what"
+        ),
+        GroupedOption(
+            ["--no-wait"], RUN, is_flag=True, help="print the job id and go on in the background"
+        ),
+        GroupedOption(["--play"], RUN, is_flag=True, help="play the songs when they are made"),
+        GroupedOption(
+            ["--plot"], RUN, type=file, metavar="FILE.png",
+            help="draw waveform and spectrogram with the sections of the lyrics",
+        ),
+        GroupedOption(
+            ["--events"], RUN, metavar="FD|FILE",
+            help="write what happens as JSON lines to a descriptor or file",
         ),
         *settings_options(),
         GroupedOption(["--strict"], RUN, is_flag=True, help="take warnings as errors"),
@@ -205,16 +275,6 @@ def _items(request: SongRequest) -> int:
     """How many files come of `request`: each song once for each track that is extracted."""
     tracks = len(request.track_name) if request.task_type == "extract" else 0
     return request.batch_size * max(tracks, 1)
-
-
-def _target(output_file: str | None) -> Path | None:
-    if output_file is None:
-        return None
-    if output_file in ("", "-"):
-        raise UsageError(
-            f"-o {output_file!r} names no file; audio is not written to stdout", "give -o FILE"
-        )
-    return Path(output_file)
 
 
 def _is_format_typed(flags: dict[str, Any]) -> bool:

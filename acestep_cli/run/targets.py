@@ -9,8 +9,8 @@ from pathlib import Path
 
 from acestep_cli.errors import OutputError
 from acestep_cli.files import is_file, prove_writable
+from acestep_cli.request.names import fill, is_template, literal_folder, sets_ending, tells_apart
 from acestep_cli.run.edits import Tracks, Written
-from acestep_cli.run.names import fill, is_template, literal_folder, sets_ending, tells_apart
 
 _SLACK_BYTES = 2_000_000  # records, tags, a second copy of a small file
 PLOT = "png"

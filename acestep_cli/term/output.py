@@ -24,13 +24,15 @@ SCHEMA = "acestep.result/1"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command has to show: `data` for `--json`, `lines` for stdout, `error` where it failed.
+    """What a command has to show: `data` for `--json`, `lines` or the bytes of `payload` for
+    stdout, `error` where it failed.
 
     `exit_code` follows `error` unless given.
     """
 
     data: Any = None
     lines: tuple[str, ...] = ()
+    payload: bytes = b""
     warnings: tuple[Warned, ...] = ()
     error: AceStepError | None = None
     exit_code: ExitCode = ExitCode.OK
@@ -92,6 +94,9 @@ class Output:
         else:
             self.answer.writelines(line + "\n" for line in result.lines)
         self.answer.flush()
+        if result.payload:
+            self.answer.buffer.write(result.payload)
+            self.answer.buffer.flush()
 
     def _envelope(self, result: Result) -> dict[str, Any]:
         status = result.status()

@@ -44,6 +44,8 @@ class RunSpec:
     wishes: tuple[Any, ...] = ()
     without_planner: Any = None
     output_file: Path | None = None
+    to_stdout: bool = False
+    plot_file: Path | None = None
     force: bool = False
     strict: bool = False
     plan_only: bool = False

@@ -1,0 +1,136 @@
+"""Where a command's sound goes beside the record: a named file, stdout, a picture, the speakers.
+
+All of it is looked at before anything is made.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acestep_cli.errors import Cancelled, UsageError
+from acestep_cli.request.names import check_template, is_template, literal_suffix
+from acestep_cli.term.output import Output
+
+if TYPE_CHECKING:
+    from acestep_cli.commands.making import RunChoices
+
+STDOUT = "-"
+_PICTURE = ".png"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The file that the audio is written to (None: beside the record), whether it only passes
+    through that file on its way to stdout, and the file of its picture (None: no picture)."""
+
+    file: Path | None = None
+    to_stdout: bool = False
+    picture: Path | None = None
+
+
+@contextmanager
+def delivery(choices: RunChoices, output: Output, *, items: int, ending: str) -> Iterator[Delivery]:
+    """What `choices` ask for, for a job of `items` files that end with `ending`.
+
+    UsageError for what does not go together. A file on its way to stdout lies in a folder that goes
+    away with this block.
+    """
+    _refuse_pairs(choices)
+    picture = _picture(choices.plot)
+    if choices.output_file != STDOUT:
+        yield Delivery(named_file(choices.output_file), picture=picture)
+        return
+    _refuse_stdout(output, items)
+    with tempfile.TemporaryDirectory(prefix="acestep-") as folder:
+        yield Delivery(Path(folder) / f"song.{ending}", to_stdout=True, picture=picture)
+
+
+def named_file(text: str | None) -> Path | None:
+    """The file that -o names, None where it names none; its parts are checked."""
+    if text is None or text == STDOUT:
+        return None
+    if Path(text).name in ("", ".."):
+        raise UsageError(f"-o {text!r} names no file", "give -o FILE, or -o - for stdout")
+    if is_template(text):
+        check_template(text)
+    return Path(text)
+
+
+def format_of(text: str | None) -> str | None:
+    """The format that the ending of -o names, None where it names none."""
+    if text is None or text == STDOUT:
+        return None
+    return literal_suffix(text)[1:] or None
+
+
+def played(paths: Sequence[Path]) -> str:
+    """Play `paths` one after another; why it was not done, empty when it was. Ctrl-C ends the
+    listening and not more."""
+    from acestep_cli.audio.play import play
+
+    try:
+        return play(paths)
+    except (Cancelled, KeyboardInterrupt):
+        return ""
+
+
+def _picture(text: str | None) -> Path | None:
+    if text is None:
+        return None
+    file = named_file(text)
+    if file is None or file.suffix.lower() != _PICTURE:
+        raise UsageError(f"--plot {text!r} is no name of a picture", "give --plot FILE.png")
+    return file
+
+
+# What cannot be typed together, and why.
+_PAIRS: Mapping[tuple[str, str], str] = {
+    ("no_wait", "output_file"): "nobody would read the sound",
+    ("no_wait", "play"): "there is nothing to play yet",
+    ("no_wait", "events"): "`acestep status JOB` tells how far it came",
+    ("no_wait", "dry_run"): "nothing is started",
+    ("dry_run", "events"): "nothing happens",
+    ("dry_run", "play"): "nothing is made",
+    ("plan_only", "play"): "no sound is made",
+    ("plan_only", "plot"): "no sound is made",
+    ("plan_only", "output_file"): "no sound is made",
+    ("play", "output_file"): "the sound goes to stdout alone",
+}
+_FLAGS = {
+    "no_wait": "--no-wait", "play": "--play", "events": "--events", "dry_run": "--dry-run",
+    "plan_only": "--plan-only", "plot": "--plot", "output_file": "-o -",
+}  # fmt: skip
+
+
+def _refuse_pairs(choices: RunChoices) -> None:
+    for pair, reason in _PAIRS.items():
+        if all(_is_given(choices, name) for name in pair):
+            first, second = (_FLAGS[name] for name in pair)
+            raise UsageError(
+                f"{first} and {second} do not go together: {reason}", "leave one of them out"
+            )
+
+
+def _is_given(choices: RunChoices, name: str) -> bool:
+    value = getattr(choices, name)
+    return value == STDOUT if name == "output_file" else bool(value)
+
+
+def _refuse_stdout(output: Output, items: int) -> None:
+    if output.json:
+        raise UsageError(
+            "-o - and --json both claim stdout", "leave one of them out, or name a file with -o"
+        )
+    if items > 1:
+        raise UsageError(
+            f"-o - takes one song and {items} are to be made", "name a file with -o instead"
+        )
+    if output.answer.isatty():
+        raise UsageError(
+            "-o - would write audio to the terminal", "pipe it somewhere, or name a file with -o"
+        )
