@@ -1,0 +1,131 @@
+"""Where the sound goes: stdout, names that the song fills in, pictures, speakers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from acestep_cli.audio import read_audio
+from tests.conftest import GOLDEN
+from tests.process.programs import acestep, environment, run, stand_in
+
+FAST = ["--no-lm", "--duration", "2", "--steps", "1", "--device", "cpu", "--dtype", "float32"]
+FAST += ["--checkpoints", str(GOLDEN / "checkpoints")]
+
+
+def generate(words: str, *more: str) -> list[str]:
+    return acestep("generate", words, *FAST, *more)
+
+
+def record_of(folder: Path) -> dict[str, object]:
+    (path,) = (folder / "acestep_output").glob("*.json")
+    loaded: dict[str, object] = json.loads(path.read_text("utf-8"))
+    return loaded
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "aac"])
+def test_audio_goes_to_stdout_whole(ending: str, tmp_path: Path) -> None:
+    command = generate("x", "--seed", "7", "-o", "-", "--audio-format", ending)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert read_audio(done.stdout, name="stdout").seconds == pytest.approx(2.0, abs=0.05)
+    record = record_of(tmp_path)
+    assert record["audio_paths"] == ["-"]
+    assert [path.suffix for path in (tmp_path / "acestep_output").iterdir()] == [".json"]
+    named = run(generate("x", "--seed", "7", "-o", f"song.{ending}"), tmp_path)
+    assert (tmp_path / named.stdout.strip()).read_bytes() == done.stdout
+
+
+def test_a_reader_that_leaves_ends_the_program_quietly(tmp_path: Path) -> None:
+    wav = " ".join(["-o", "-", "--audio-format", "wav", "-q"])
+    line = (
+        f"{sys.executable} -m acestep_cli generate x {' '.join(FAST)} {wav} | head -c 10 >/dev/null"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_audio_is_not_written_to_a_terminal_or_beside_json(tmp_path: Path) -> None:
+    done = run(generate("x", "-o", "-", "--json"), tmp_path)
+    assert done.returncode == 2
+    assert "both claim stdout" in json.loads(done.stdout)["error"]["message"]
+    master, terminal = os.openpty()
+    try:
+        done = run(generate("x", "-o", "-"), tmp_path, stdout=terminal)
+    finally:
+        os.close(terminal)
+        os.close(master)
+    assert done.returncode == 2
+    assert "audio to the terminal" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_song_fills_in_the_name(tmp_path: Path) -> None:
+    name = "songs/{key}/{title}-{seed}.{ext}"
+    more = [
+        "-o",
+        name,
+        "--audio-format",
+        "flac",
+        "--batch",
+        "2",
+        "--seed",
+        "7",
+        "--key",
+        "F# minor",
+    ]
+    done = run(generate("rain / thunder: a study", *more), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"songs/F# minor/rain _ thunder_ a study-{seed}.flac" for seed in (7, 8)
+    ]
+    again = run(generate("rain / thunder: a study", *more), tmp_path)
+    assert again.returncode == 6
+    assert "already exists" in again.stderr and "compose" not in again.stderr
+    forced = run(generate("rain / thunder: a study", *more, "--force"), tmp_path)
+    assert forced.returncode == 0
+
+
+def test_songs_of_one_name_are_numbered(tmp_path: Path) -> None:
+    done = run(generate("rain", "-o", "{title}", "--batch", "2"), tmp_path)
+    assert done.stdout.splitlines() == ["rain_1.mp3", "rain_2.mp3"]
+
+
+def test_a_picture_lies_where_it_was_asked_for(tmp_path: Path) -> None:
+    more = ["--lyrics", "[verse]\nrain on the roof\n[chorus]\nlet it fall", "--plot", "{title}.png"]
+    done = run(generate("rain", *more), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "rain.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    again = run(generate("rain", *more), tmp_path)
+    assert again.returncode == 6 and "rain.png already exists" in again.stderr
+
+
+def test_songs_are_played_one_after_another(tmp_path: Path) -> None:
+    player = tmp_path / "player"
+    player.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/heard\n')
+    player.chmod(0o755)
+    home = environment(tmp_path, ACESTEP_PLAYER=str(player))
+    done = run(stand_in("quick", "generate", "x", "--play"), tmp_path, env=home)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "heard").read_text().splitlines() == [f"{done.stdout.strip()}"]
+
+
+def test_a_song_that_cannot_be_played_is_made_all_the_same(tmp_path: Path) -> None:
+    home = environment(tmp_path, ACESTEP_PLAYER="no-such-player")
+    done = run(stand_in("quick", "generate", "x", "--play"), tmp_path, env=home)
+    assert done.returncode == 0
+    assert "note:" in done.stderr and "no-such-player" in done.stderr
