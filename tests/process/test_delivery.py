@@ -44,10 +44,8 @@ def test_audio_goes_to_stdout_whole(ending: str, tmp_path: Path) -> None:
 
 
 def test_a_reader_that_leaves_ends_the_program_quietly(tmp_path: Path) -> None:
-    wav = " ".join(["-o", "-", "--audio-format", "wav", "-q"])
-    line = (
-        f"{sys.executable} -m acestep_cli generate x {' '.join(FAST)} {wav} | head -c 10 >/dev/null"
-    )
+    more = ["-o", "-", "--audio-format", "wav", "-q"]
+    line = f"{shlex.join(generate('x', *more))} | head -c 10 > /dev/null"
     done = subprocess.run(
         ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"],
         cwd=tmp_path,
