@@ -5,7 +5,6 @@ It observes the run. It knows nothing about how songs are made or where checkpoi
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
-from acestep_cli.errors import AceStepError, Cancelled, OutputError
+from acestep_cli.errors import AceStepError, Cancelled, ExitCode, OutputError
 from acestep_cli.events import (
     Adjusted,
     Event,
@@ -26,6 +25,7 @@ from acestep_cli.events import (
 from acestep_cli.files import create_exclusively, replace_bytes
 from acestep_cli.jobs.ids import new_job_id
 from acestep_cli.jobs.plain import as_json, plain
+from acestep_cli.jobs.process import identity
 from acestep_cli.jobs.versions import versions
 
 SCHEMA = "acestep.record/1"
@@ -39,6 +39,8 @@ class Parts(TypedDict, total=False):
 
     request: Mapping[str, Any]
     origins: Mapping[str, str]
+    wishes: Sequence[Mapping[str, Any]]
+    sources: Mapping[str, Mapping[str, Any]]
     digest: str | None
     items: Sequence[Mapping[str, Any]]
     checkpoints: Sequence[Mapping[str, Any]]
@@ -86,6 +88,21 @@ class JobRecord:
             if create_exclusively(path, as_json(values)):
                 return cls(path, values, clock)
         raise OutputError(f"no free job id was found in {folder} in {_TRIES} tries", "try again")
+
+    @classmethod
+    def resume(
+        cls, path: Path, values: Mapping[str, Any], clock: Callable[[], float] = time.monotonic
+    ) -> Self:
+        """The record at `path` with `values`, kept from now on by this process."""
+        return cls(path, dict(values), clock)
+
+    def own(self) -> None:
+        """The job belongs to this process from now on. OutputError where that cannot be told."""
+        with self._lock:
+            self._values.update(identity())
+            self._write_or_keep()
+        if self.unwritten is not None:
+            raise self.unwritten
 
     @property
     def job_id(self) -> str:
@@ -143,7 +160,10 @@ class JobRecord:
     def _end(self, status: str, error: AceStepError | None) -> None:
         with self._lock:
             self._values.update(
-                status=status, finished_at=_now(), error=error.as_dict() if error else None
+                status=status,
+                finished_at=_now(),
+                exit_code=int(error.exit_code if error else ExitCode.OK),
+                error=error.as_dict() if error else None,
             )
             self._values["time_costs"]["total"] = round(self._clock() - self._began, 3)
             self._write_or_keep()
@@ -206,10 +226,13 @@ def _first_values(job_id: str, command: Sequence[str]) -> dict[str, Any]:
         "created_at": _now(),
         "started_at": None,
         "finished_at": None,
-        "pid": os.getpid(),
+        "exit_code": None,
+        **identity(),
         "command": list(command),
         "request": None,
         "origins": {},
+        "wishes": [],
+        "sources": {},
         "digest": None,
         "items": [],
         "audio_paths": [],

@@ -31,8 +31,9 @@ from acestep_cli.jobs.plain import as_json, plain
 
 KEYS = [
     "schema", "job_id", "status", "stage", "progress", "created_at", "started_at", "finished_at",
-    "pid", "command", "request", "origins", "digest", "items", "audio_paths", "checkpoints",
-    "hardware", "time_costs", "adjustments", "warnings", "ignored", "error", "versions",
+    "exit_code", "pid", "host", "process_started_at", "command", "request", "origins", "wishes",
+    "sources", "digest", "items", "audio_paths", "checkpoints", "hardware", "time_costs",
+    "adjustments", "warnings", "ignored", "error", "versions",
 ]  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def test_the_life_of_a_job(tmp_path: Path) -> None:
     clock.now += 4
     record.succeed()
     values = on_disk(record)
-    assert values["status"] == "succeeded"
+    assert (values["status"], values["exit_code"]) == ("succeeded", 0)
     assert values["progress"] == 1.0
     assert values["time_costs"] == {"compose": 3.5, "total": 4.0}
     assert values["warnings"] == [{"code": "short_duration", "message": "too short"}]
@@ -124,7 +125,7 @@ def test_the_life_of_a_job(tmp_path: Path) -> None:
 def test_failure_and_cancelling_keep_their_reason(tmp_path: Path) -> None:
     failed = JobRecord.create(tmp_path, [])
     failed.fail(InputError("no such file", "check the name"))
-    assert on_disk(failed)["status"] == "failed"
+    assert (on_disk(failed)["status"], on_disk(failed)["exit_code"]) == ("failed", 5)
     assert on_disk(failed)["error"] == {
         "code": "bad_input",
         "message": "no such file",
@@ -132,7 +133,7 @@ def test_failure_and_cancelling_keep_their_reason(tmp_path: Path) -> None:
     }
     cancelled = JobRecord.create(tmp_path, [])
     cancelled.cancel(Cancelled(ExitCode.TERMINATED))
-    assert on_disk(cancelled)["status"] == "cancelled"
+    assert (on_disk(cancelled)["status"], on_disk(cancelled)["exit_code"]) == ("cancelled", 143)
     assert on_disk(cancelled)["error"]["code"] == "cancelled"
 
 
