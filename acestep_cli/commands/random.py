@@ -52,7 +52,7 @@ def random(
 
     resolved = resolved_with(typed(values, choices), choices)
     request = resolved.request
-    if request.task_type != "text2music" or request.src_audio:
+    if request.task_type != "text2music" or request.src_audio or request.flow_edit_morph:
         raise UsageError(
             "random makes new songs and there is a source", "use generate with --src-audio"
         )
