@@ -110,7 +110,8 @@ def _power(sound: Any, centres: Any, size: int) -> Floats:
         frames = np.stack([_frame(channel, start, size) for start in starts]) * window
         spectra = np.abs(np.fft.rfft(frames, axis=1)) * (2 / window.sum())
         total += np.square(spectra, dtype=np.float32)
-    return total / len(sound)
+    mean: Floats = np.divide(total, len(sound), dtype=np.float32)
+    return mean
 
 
 def _frame(channel: Any, start: int, size: int) -> Floats:
@@ -147,4 +148,5 @@ def _edges(length: int, columns: int) -> Any:
 def _finite(piece: Any) -> Floats:
     import numpy as np
 
-    return np.nan_to_num(piece.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    finite: Floats = np.nan_to_num(piece.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    return finite
