@@ -2,11 +2,20 @@
 
 from acestep_cli.config.layers import Resolved, find_presets, resolve
 from acestep_cli.config.paths import user_cache_folder, user_config_file, user_data_folder
-from acestep_cli.config.schema import SECRETS, SETTINGS, Quantization, Settings, find_key, full_key
+from acestep_cli.config.schema import (
+    SECRETS,
+    SETTINGS,
+    FurtherModel,
+    Quantization,
+    Settings,
+    find_key,
+    full_key,
+)
 
 __all__ = [
     "SECRETS",
     "SETTINGS",
+    "FurtherModel",
     "Quantization",
     "Resolved",
     "Settings",

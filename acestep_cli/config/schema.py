@@ -73,9 +73,26 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
+class FurtherModel:
+    """A checkpoint that is not among the published ones, from a table `[models.NAME]`.
+
+    `repo` is OWNER/NAME on the hub, `kind` dit, planner, vae or text_encoder; `family` is turbo,
+    sft or base for a dit and None for others. `folder` is the checkpoint's folder inside the
+    repository, None for its top; `revision` a branch, tag or commit, None for the newest.
+    """
+
+    name: str
+    repo: str
+    kind: str
+    family: str | None = None
+    folder: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How and where a job runs. None means "decided by the machine" (`threads`, `offload_to_cpu`)
-    or "looked for in the usual places" (`checkpoints`)."""
+    or "looked for in the usual places" (`checkpoints`). `models` are further checkpoints."""
 
     checkpoints: Path | None = None
     output_dir: Path = Path("acestep_output")
@@ -87,6 +104,7 @@ class Settings:
     api_url: str = "http://127.0.0.1:8001"
     api_key: str = ""
     api_mode: str = "native"
+    models: tuple[FurtherModel, ...] = ()
 
 
 def find_key(key: str, value: object = None) -> Field | None:
