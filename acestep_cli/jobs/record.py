@@ -94,7 +94,10 @@ class JobRecord:
         cls, path: Path, values: Mapping[str, Any], clock: Callable[[], float] = time.monotonic
     ) -> Self:
         """The record at `path` with `values`, kept from now on by this process."""
-        return cls(path, dict(values), clock)
+        record = cls(path, dict(values), clock)
+        created = datetime.fromisoformat(values["created_at"])
+        record._began -= max(0.0, (datetime.now(UTC) - created).total_seconds())
+        return record
 
     def own(self) -> None:
         """The job belongs to this process from now on. OutputError where that cannot be told."""

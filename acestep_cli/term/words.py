@@ -79,13 +79,13 @@ def _lines(text: object) -> Iterator[str]:
 
 def complaint(error: AceStepError, *, colour: bool) -> str:
     """The lines that tell a person of `error`: what is wrong, then what to do about it."""
-    lines = f"{paint('error:', RED, colour)} {_on_one_line(error.message)}\n"
+    lines = f"{paint('error:', RED, colour)} {on_one_line(error.message)}\n"
     if error.hint:
-        lines += f"{paint('hint:', CYAN, colour)} {_on_one_line(error.hint)}\n"
+        lines += f"{paint('hint:', CYAN, colour)} {on_one_line(error.hint)}\n"
     return lines
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     """`text` with what moves the cursor escaped: names of files may hold anything."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text

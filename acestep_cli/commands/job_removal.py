@@ -1,0 +1,79 @@
+"""Which files go with a job that is removed, and removing them.
+
+A record is only a text: what it lists and is not that job's own stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from acestep_cli.errors import AceStepError, OutputError, UsageError
+from acestep_cli.jobs.control import belongings, is_own_file
+from acestep_cli.jobs.history import KnownJob
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What removing `job` takes away, the record last, and what it leaves, each with the reason."""
+
+    job: KnownJob
+    files: tuple[Path, ...]
+    left: tuple[tuple[Path, str], ...]
+
+
+def removal_of(job: KnownJob) -> Removal:
+    """What belongs to `job`; UsageError while it waits or runs."""
+    if job.is_open:
+        raise UsageError(
+            f"the job {job.job_id} is {job.state}",
+            f"wait for it, or stop it first: `acestep jobs cancel {job.job_id}`",
+            code="running",
+        )
+    files: dict[Path, None] = {}
+    left = []
+    for _, path in job.audio():
+        if path is None:
+            continue
+        if reason := _why_not(job, path):
+            left.append((path, reason))
+        else:
+            files[path] = None
+    files |= dict.fromkeys(belongings(job))
+    return Removal(job, (*files, job.path), tuple(left))
+
+
+def remove(removal: Removal) -> Iterator[Path]:
+    """Remove the files one by one, each told once it is gone; one that is gone already is none.
+    OutputError for one that cannot be removed; the record is still there then."""
+    for path in removal.files:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot remove {path}: {error.strerror or type(error).__name__}",
+                "check the rights of its folder",
+            ) from error
+        yield path
+
+
+def _why_not(job: KnownJob, path: Path) -> str:
+    """Why a file that the record lists is left alone; empty where it is the job's own."""
+    if not is_own_file(path):
+        return "it is a link"
+    if path.parent.absolute() == job.folder.absolute() and path.name.startswith(f"{job.job_id}_"):
+        return ""
+    digest = _digest(path)
+    is_own = digest is not None and digest == job.record.get("digest")
+    return "" if is_own else "it is another song by now"
+
+
+def _digest(path: Path) -> str | None:
+    """The digest that an audio file has in its tags, None without one."""
+    from acestep_cli.audio.tagging import read_tags
+
+    with suppress(AceStepError, OSError, ValueError):
+        return read_tags(path).digest or None
+    return None
