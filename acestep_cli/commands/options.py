@@ -6,12 +6,12 @@ settings meet, so that a flag, a file and a variable are read by the same code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
+from acestep_cli.commands import completing
 from acestep_cli.commands.verb import GroupedOption
 from acestep_cli.request import FIELDS, Field
 
@@ -35,6 +35,15 @@ _METAVARS = {
 }
 # These may be given several times, or as one text with commas.
 _REPEATED = ("regions", "tracks")
+_COMPLETERS: dict[str, completing.Completer] = {
+    "device": completing.complete_device,
+    "keyscale": completing.complete_key,
+    "lm_model_path": completing.complete_planner,
+    "model": completing.complete_model,
+    "src_audio": completing.complete_source,
+    "timesignature": completing.complete_meter,
+    "vocal_language": completing.complete_language,
+}
 # More words than this would not fit the column of the help; the sentence beside them names them.
 _MOST_LISTED = 4
 
@@ -50,8 +59,8 @@ def _field_option(field: Field) -> GroupedOption:
         value_type = click.Path(readable=False) if field.kind == "path" else str
         kind = {"type": value_type, "metavar": _metavar(field)}
         kind["multiple"] = field.kind in _REPEATED
-    if field.choices:
-        kind["shell_complete"] = _completer(field)
+    if completer := _completer(field):
+        kind["shell_complete"] = completer
     return GroupedOption(
         [field.name, *field.flags],
         field.group,
@@ -68,11 +77,7 @@ def _metavar(field: Field) -> str:
     return _METAVARS[field.kind]
 
 
-def _completer(field: Field) -> Callable[..., list[CompletionItem]]:
-    def complete(
-        ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        words = (str(choice) for choice in field.choices)
-        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
-
-    return complete
+def _completer(field: Field) -> completing.Completer | None:
+    if field.choices:
+        return completing.complete_words((str(choice), "") for choice in field.choices)
+    return _COMPLETERS.get(field.name)

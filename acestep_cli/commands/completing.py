@@ -1,0 +1,242 @@
+"""What a shell offers on TAB: checkpoints, jobs, presets, keys and words, each with what it is.
+
+Every completer has click's signature. A shell shows what a completer writes, errors too, so where
+nothing can be found out nothing is offered.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from acestep_cli.errors import AceStepError
+
+if TYPE_CHECKING:
+    from acestep_cli.config import Resolved
+    from acestep_cli.jobs.history import KnownJob
+    from acestep_cli.weights.catalog import Kind
+    from acestep_cli.weights.folder import Folder
+    from acestep_cli.weights.places import Place
+
+Item = CompletionItem[str]
+Completer = Callable[[click.Context, click.Parameter, str], list[Item]]
+Find = Callable[[click.Context, str], Iterable[Item]]
+
+# Reading a record takes a millisecond, and nobody looks through hundreds.
+_MOST_JOBS = 30
+_LONGEST_WORDS = 48
+_KINDS: tuple[Kind, ...] = ("dit", "planner", "text_encoder", "vae")
+RECOMMENDED = "recommended"
+
+
+def completer(find: Find) -> Completer:
+    """`find` as click calls it: what begins with the word so far, nothing where it fails."""
+
+    @wraps(find)
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Item]:
+        try:
+            return [
+                item
+                for item in find(ctx, incomplete)
+                if item.type != "plain" or item.value.startswith(incomplete)
+            ]
+        except (AceStepError, OSError, ValueError):
+            return []
+
+    return complete
+
+
+def complete_words(words: Iterable[tuple[str, str]]) -> Completer:
+    """A completer of fixed words, each with what it means (empty: it speaks for itself)."""
+    offered = tuple(words)
+    return completer(lambda ctx, incomplete: (_item(word, help_) for word, help_ in offered))
+
+
+@completer
+def complete_model(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """Models, those that are here first."""
+    yield from _checkpoints(ctx, ("dit",))
+
+
+@completer
+def complete_planner(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """Planners, those that are here first."""
+    yield from _checkpoints(ctx, ("planner",))
+
+
+@completer
+def complete_checkpoint(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """All that can be fetched, what is not here yet first."""
+    yield _item(RECOMMENDED, "what suits this machine")
+    items = list(_checkpoints(ctx, _KINDS))
+    yield from sorted(items, key=lambda item: str(item.help).startswith(_HERE))
+
+
+@completer
+def complete_installed(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """Checkpoints of all kinds that are here."""
+    for kind in _KINDS:
+        yield from (_item(folder.name, _kind_of(folder)) for folder in _installed(ctx, kind))
+
+
+@completer
+def complete_job(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """The newest jobs, `last` before them."""
+    yield from _jobs(ctx, incomplete)
+
+
+@completer
+def complete_source(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """Files and jobs."""
+    # First, because the script of bash forgets what came before it.
+    yield CompletionItem(incomplete, type="file")
+    yield from _jobs(ctx, incomplete, without_sound=False)
+
+
+@completer
+def complete_preset(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """Presets of the package and the settings files, with what they set."""
+    from acestep_cli.config import find_presets
+
+    presets = find_presets(config_file=ctx.params.get("config_file"), environ=os.environ)
+    for name, values in presets.items():
+        yield _item(name, "; ".join(f"{key} {value}" for key, value in values.items()))
+
+
+@completer
+def complete_setting(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """The keys of settings; songs' parameters by their bare name only where that was begun."""
+    from acestep_cli.config import SETTINGS, full_key
+    from acestep_cli.request import FIELDS
+
+    rows = [row for row in (*SETTINGS, *FIELDS) if not row.hidden and row.name != "save_dir"]
+    yield from (_item(full_key(row), row.help) for row in rows)
+    if incomplete:
+        songs = (row for row in rows if full_key(row) != row.name)
+        yield from (_item(row.name, row.help) for row in songs)
+
+
+@completer
+def complete_topic(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """What can be explained: topics and commands."""
+    from acestep_cli.guide import TOPICS
+
+    yield from (_item(name, words) for name, words in TOPICS.items())
+    root = ctx.find_root()
+    if isinstance(root.command, click.Group):
+        yield from root.command.shell_complete(root, incomplete)
+
+
+@completer
+def complete_language(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """Codes of languages with their names."""
+    from acestep_cli.request.languages import NAMES, UNKNOWN
+
+    for code, names in NAMES.items():
+        yield _item(code, "decided by the lyrics" if code == UNKNOWN else names[0].title())
+
+
+@completer
+def complete_key(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """Keys in their short form, which needs no quotes: `F#m`."""
+    from acestep_cli.request.music import KEYSCALES
+
+    for key in KEYSCALES:
+        note, _, mode = key.partition(" ")
+        yield _item(note if mode == "major" else f"{note}m", key)
+
+
+complete_device = complete_words(
+    (
+        ("auto", "the best one that is there"),
+        ("cpu", "the processor"),
+        ("cuda", "a GPU by NVIDIA or AMD"),
+        ("mps", "the GPU of a Mac"),
+    )
+)
+complete_meter = complete_words((meter, "") for meter in ("2/4", "3/4", "4/4", "6/8"))
+
+_HERE = "installed"
+
+
+def _item(value: str, words: str) -> Item:
+    # The scripts of shells split at commas and lines, and a terminal obeys control characters.
+    plain = "".join(char if char.isprintable() else " " for char in words.replace(",", ";"))
+    return CompletionItem(value, help=" ".join(plain.split()) or None)
+
+
+def _resolved(ctx: click.Context) -> Resolved:
+    """The settings, with what was typed before the word that is completed."""
+    from acestep_cli.config import resolve
+
+    folders = {name: ctx.params.get(name) for name in ("checkpoints", "save_dir", "output_dir")}
+    return resolve(folders, config_file=ctx.params.get("config_file"), environ=os.environ)
+
+
+def _places(ctx: click.Context) -> Sequence[Place]:
+    from acestep_cli.config.paths import current_folder
+    from acestep_cli.weights.places import search_places
+
+    settings = _resolved(ctx).settings
+    places = search_places(settings.checkpoints, environ=os.environ, cwd=current_folder())
+    return [place for place in places if not place.is_demo]
+
+
+def _installed(ctx: click.Context, kind: Kind) -> Sequence[Folder]:
+    from acestep_cli.weights.locate import installed
+
+    return installed(_places(ctx), kind)
+
+
+def _checkpoints(ctx: click.Context, kinds: Sequence[Kind]) -> Iterator[Item]:
+    """The checkpoints of `kinds`, those that are here first, then those that can be fetched."""
+    from acestep_cli.weights.catalog import CATALOG
+
+    here = [folder for kind in kinds for folder in _installed(ctx, kind)]
+    yield from (_item(folder.name, f"{_HERE}; {_kind_of(folder)}") for folder in here)
+    names = {folder.name for folder in here}
+    for entry in CATALOG:
+        if entry.kind in kinds and entry.name not in names:
+            yield _item(entry.name, entry.note or f"{entry.kind} to fetch")
+
+
+def _kind_of(folder: Folder) -> str:
+    from acestep_cli.weights.catalog import NOUNS
+
+    return f"{folder.family} {NOUNS['dit']}" if folder.family else NOUNS[folder.kind]
+
+
+def _jobs(ctx: click.Context, incomplete: str, *, without_sound: bool = True) -> Iterator[Item]:
+    """`last` and the newest jobs that begin like the word; those that made nothing only where they
+    are `without_sound` welcome."""
+    from acestep_cli.jobs.history import LAST, History, Unreadable, read_job
+
+    folder = Path(_resolved(ctx).settings.output_dir)
+    ids = [one for one in History(folder).ids() if one.startswith(incomplete)]
+    if ids and without_sound:
+        yield _item(LAST, "the newest job")
+    for job_id in islice(ids, _MOST_JOBS):
+        try:
+            job = read_job(folder / f"{job_id}.json")
+        except Unreadable:
+            continue
+        if without_sound or job.audio():
+            yield _item(job_id, _about(job))
+
+
+def _about(job: KnownJob) -> str:
+    """A job in a few words: how it stands and what the song is."""
+    first = next(iter(job.items()), {})
+    told: list[Any] = [first.get("metas"), job.record.get("request")]
+    captions = [one.get("caption") for one in told if isinstance(one, dict)]
+    words = next((one for one in captions if isinstance(one, str) and one.strip()), "")
+    if len(words) > _LONGEST_WORDS:
+        words = words[:_LONGEST_WORDS].rsplit(" ", 1)[0] + " ..."
+    return f"{job.state}; {words}" if words else job.state
