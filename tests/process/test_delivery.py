@@ -119,7 +119,7 @@ def test_songs_are_played_one_after_another(tmp_path: Path) -> None:
     home = environment(tmp_path, ACESTEP_PLAYER=str(player))
     done = run(stand_in("quick", "generate", "x", "--play"), tmp_path, env=home)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "heard").read_text().splitlines() == [f"{done.stdout.strip()}"]
+    assert (tmp_path / "heard").read_text().splitlines() == [str(tmp_path / done.stdout.strip())]
 
 
 def test_a_song_that_cannot_be_played_is_made_all_the_same(tmp_path: Path) -> None:
