@@ -19,7 +19,7 @@ where none is given. The length is the source's.
 \b
 Examples:
   acestep cover song.mp3 "orchestral arrangement" --strength 0.7
-  acestep cover 20261121-093012-k3fq "bossa nova, female voice" --lyrics @words.txt
+  acestep cover 20261121-093012-k3fq "bossa nova" --lyrics @words.txt
 """
 
 

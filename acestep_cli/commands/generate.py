@@ -35,8 +35,9 @@ stdout, one a line.
 Examples:
   acestep generate "lofi hip hop, rainy night"
   acestep generate -d "a cheerful song about spring" --seed 7
-  acestep generate "slow piano ballad" --lyrics @words.txt --batch 2 --audio-format flac
-  acestep generate "synthwave" --plan-only > plan.json; acestep generate --plan plan.json
+  acestep generate "piano ballad" --lyrics @words.txt --audio-format flac
+  acestep generate "synthwave" --plan-only > plan.json
+  acestep generate --plan plan.json --batch 2
 """
 
 

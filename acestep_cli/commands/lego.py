@@ -15,7 +15,7 @@ a base checkpoint.
 \b
 Examples:
   acestep lego song.wav "lead melody, bluesy" --track guitar
-  acestep lego song.wav "brushes, soft" --track drums --from 0:30 --to 1:00 --mix
+  acestep lego song.wav "brushes" --track drums --from 0:30 --to 1:00 --mix
 """
 
 

@@ -42,7 +42,7 @@ too long for the model to read.
 \b
 Examples:
   acestep lyrics check song.txt
-  acestep lyrics check - --duration 2:30 --caption "slow soul ballad" --strict < song.txt
+  acestep lyrics check - --duration 2:30 --caption "soul ballad" < song.txt
 """
 
 

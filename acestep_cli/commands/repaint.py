@@ -14,7 +14,7 @@ formats. A region that begins before the source or ends behind it makes the song
 \b
 Examples:
   acestep repaint song.wav "smooth piano solo" --from 10 --to 20
-  acestep repaint song.flac "choir" --region 0:45.5-1:02 --region 1:30- --mode conservative
+  acestep repaint song.flac "choir" --region 0:45.5-1:02 --region 1:30-
 """
 
 
