@@ -25,7 +25,7 @@ from torch import Tensor
 from acestep_cli import cli
 from acestep_cli.audio import write
 from acestep_cli.pipeline import hints, scene, song, timbre
-from acestep_cli.pipeline.edit import HOP, SAMPLE_RATE
+from acestep_cli.pipeline.edit import HOP
 from acestep_cli.pipeline.plan import Wish
 from acestep_cli.pipeline.planner import Thought
 from acestep_cli.run import planned, texts

@@ -183,9 +183,9 @@ def _said(line: Line, answer: Answer) -> list[str]:
         found.append("an unexpected error")
     if _CONTROL.search(answer.stderr):
         found.append(f"control characters on stderr: {_CONTROL.findall(answer.stderr)}")
-    if answer.code and "Usage: " not in answer.stderr:
-        if sum(row.startswith("error: ") for row in answer.stderr.splitlines()) != 1:
-            found.append("not one error")
+    errors = [row for row in answer.stderr.splitlines() if row.startswith("error: ")]
+    if answer.code and "Usage: " not in answer.stderr and len(errors) != 1:
+        found.append("not one error")
     return found + _stdout_faults(line, answer)
 
 

@@ -36,9 +36,9 @@ class Killing:
     @classmethod
     def drawn(cls, seed: int, number: int, folder: Path, longest: float) -> Killing:
         """The moment lies anywhere from the start to a little after the end of a job that takes
-        `longest` seconds."""
+        `longest` seconds alone; beside another one it takes longer."""
         drawn = random.Random(f"{seed}:{number}")
-        return cls(number, folder, drawn.uniform(0, 1.1 * longest))
+        return cls(number, folder, drawn.uniform(0, 1.5 * longest))
 
     @property
     def songs(self) -> int:
