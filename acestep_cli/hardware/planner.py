@@ -95,13 +95,14 @@ def choose_hardware(
     devices: list[Device] | None = None,
     cores: int | None = None,
     environ: Mapping[str, str] | None = None,
+    recorded: Mapping[str, Any] | None = None,
 ) -> Hardware:
     """The policy for `settings` and the one of the `candidates`, smallest first, that goes with it.
 
     `values` counts the weights of all stages but the planner. Device and dtype are chosen for them
     alone; where there are none, a planner that no accelerator holds may run on the CPU, if the
-    device is `auto`. `positions` is the length of its cache. Errors as in `choose_policy`, and
-    OutOfMemory when a `required` planner fits nowhere.
+    device is `auto`. `positions` is the length of its cache. `recorded` and errors as in
+    `choose_policy`, and OutOfMemory when a `required` planner fits nowhere.
     """
     environ = os.environ if environ is None else environ
     if devices is None:
@@ -109,7 +110,12 @@ def choose_hardware(
 
     def choose(settings: Settings, more: Mapping[str, int]) -> tuple[Policy, tuple[Adjusted, ...]]:
         return choose_policy(
-            settings, {**values, **more}, devices=devices, cores=cores, environ=environ
+            settings,
+            {**values, **more},
+            devices=devices,
+            cores=cores,
+            environ=environ,
+            recorded=recorded,
         )
 
     def attempt(settings: Settings) -> tuple[Policy, int | None, str]:

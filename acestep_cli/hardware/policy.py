@@ -103,13 +103,15 @@ def choose_policy(
     devices: list[Device] | None = None,
     cores: int | None = None,
     environ: Mapping[str, str] | None = None,
+    recorded: Mapping[str, Any] | None = None,
 ) -> tuple[Policy, tuple[Adjusted, ...]]:
     """The policy for `settings` and what memory made it change.
 
     `values` counts the weights of each stage (`text_encoder`, `dit`, `vae`, `planner`), and as
     `planner_cache` the keys and values that the planner keeps. `devices`, `cores` and `environ` are
-    this machine's unless given. DeviceError when the device is absent or cannot compute in the
-    dtype asked for; OutOfMemory when not even one stage fits.
+    this machine's unless given. `recorded` holds fields of the policy of an earlier run, which take
+    the places of the table's. DeviceError when the device is absent or cannot compute in the dtype
+    asked for; OutOfMemory when not even one stage fits.
     """
     environ = os.environ if environ is None else environ
     if devices is None:
@@ -117,7 +119,7 @@ def choose_policy(
     device = choose_device(settings.device, devices)
     threads = settings.threads or _threads(environ, cores)
     changes: list[Adjusted] = []
-    policy = _from_table(device, settings, threads)
+    policy = replace(_from_table(device, settings, threads), **(recorded or {}))
     policy = _lower_dtype(policy, settings, values, changes)
     if settings.device == "auto" and device.kind != "cpu" and not _fits(policy, values, "stage"):
         changes = [Adjusted("device", device.torch_name, "cpu", _too_little(policy, values))]
@@ -224,10 +226,11 @@ def _lower_residency(
 
 
 def _lower_tiles(policy: Policy, values: Mapping[str, int], changes: list[Adjusted]) -> Policy:
-    weights = _weights(policy, values)
+    weights = weight_bytes(policy, values)
     taken = sum(weights.values()) if policy.residency == "all" else weights.get("vae", 0)
     row = _TABLE[policy.device.kind]
-    free, tiles = policy.device.memory.free - taken - row.work, row.tiles
+    free = policy.device.memory.free - taken - row.work
+    tiles = (policy.tile_frames, *(count for count in row.tiles if count < policy.tile_frames))
     frames = next((count for count in tiles if _tile_work(policy, count) <= free), tiles[-1])
     if frames == policy.tile_frames:
         return policy
@@ -238,7 +241,7 @@ def _lower_tiles(policy: Policy, values: Mapping[str, int], changes: list[Adjust
 
 def needed_bytes(policy: Policy, values: Mapping[str, int], residency: Residency) -> int:
     """The least memory of the device that a run with `values` takes at its peak."""
-    weights = _weights(policy, values).values()
+    weights = weight_bytes(policy, values).values()
     kept = sum(weights) if residency == "all" else max(weights, default=0)
     return kept + _least_work(policy)
 
@@ -247,7 +250,7 @@ def _fits(policy: Policy, values: Mapping[str, int], residency: Residency) -> bo
     return needed_bytes(policy, values, residency) <= policy.device.memory.free
 
 
-def _weights(policy: Policy, values: Mapping[str, int]) -> dict[str, int]:
+def weight_bytes(policy: Policy, values: Mapping[str, int]) -> dict[str, int]:
     """Bytes of each stage's weights in the run's dtypes, the planner's cache among its own."""
     sizes: dict[str, float] = {
         "vae": ITEM_BYTES[policy.vae_dtype],
@@ -272,7 +275,7 @@ def _tile_work(policy: Policy, frames: int) -> int:
 
 
 def _too_little(policy: Policy, values: Mapping[str, int]) -> str:
-    weights = _weights(policy, values)
+    weights = weight_bytes(policy, values)
     stage = max(weights, key=lambda name: weights[name], default="")
     needed = weights.get(stage, 0) + _least_work(policy)
     free = policy.device.memory.free

@@ -69,9 +69,10 @@ class KnownJob:
         return {**self.record, "state": self.state}
 
     def items(self) -> list[Mapping[str, Any]]:
-        """The record's items; what is no item is left out."""
+        """The record's items; an empty one for what is none."""
         found = self.record.get("items")
-        return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+        items = found if isinstance(found, list) else []
+        return [one if isinstance(one, Mapping) else {} for one in items]
 
     def audio(self) -> list[tuple[str, Path | None]]:
         """The audio that the record lists, as it is told there, and where it lies now (None: it is

@@ -48,6 +48,19 @@ class Sounds:
             found["reference_audio"] = self.reference.sha256
         return found
 
+    def recorded(self) -> dict[str, dict[str, str | None]]:
+        """What a record keeps of each sound by its parameter: its file, None for stdin, and the
+        SHA-256 of that."""
+        sounds = {"src_audio": self.source, "reference_audio": self.reference}
+        return {
+            name: {
+                "path": None if one.path is None else str(one.path.absolute()),
+                "sha256": one.sha256,
+            }
+            for name, one in sounds.items()
+            if one is not None
+        }
+
     def paths(self) -> tuple[Path, ...]:
         """The files that were read, and that nothing may be written over."""
         sounds = (self.source, self.reference)

@@ -16,12 +16,13 @@ from acestep_cli.errors import (
     PartialFailure,
     UsageError,
 )
-from acestep_cli.events import Event, Observer, Warned
+from acestep_cli.events import Event, JobFinished, JobStarted, Observer, Warned
 from acestep_cli.hardware.memory import is_shortage
 from acestep_cli.jobs import JobRecord
 from acestep_cli.run.make import CancelPoll, Made, make
 from acestep_cli.run.prepare import prepare
-from acestep_cli.run.spec import RunSpec
+from acestep_cli.run.spec import Job, RunSpec
+from acestep_cli.run.wishes import plain_wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,44 +63,83 @@ def run_job(spec: RunSpec, observers: Sequence[Observer], cancelled: CancelPoll)
     signal asked to stop.
     """
     job = prepare(spec)
-    record = JobRecord.create(
+    return run_prepared(job, open_record(job), observers, cancelled)
+
+
+def open_record(job: Job) -> JobRecord:
+    """The first record of `job`: from now on it exists. OutputError where it cannot be written."""
+    return JobRecord.create(
         job.folder,
-        spec.command,
+        job.spec.command,
         request=job.request.to_dict(),
         origins=job.origins,
+        wishes=plain_wishes(job.spec.wishes),
+        sources=job.sounds.recorded(),
         digest=job.digest,
         items=job.first_items(),
         checkpoints=job.recorded_checkpoints(),
         hardware=job.policy.as_dict(),
-        ignored=spec.resolved.ignored,
+        ignored=job.spec.resolved.ignored,
     )
-    ears = Ears([record, *observers], strict=spec.strict)
+
+
+def run_prepared(
+    job: Job, record: JobRecord, observers: Sequence[Observer], cancelled: CancelPoll
+) -> Outcome:
+    """Make the songs of `job`, keeping `record`. A mistake of ours is raised once the record has
+    told of it."""
+    ears = Ears([record, *observers], strict=job.spec.strict)
     made = Made(job.first_items())
-    error: AceStepError | None
+    ears(JobStarted(record.job_id, str(record.path)))
+    try:
+        error = _made(job, record, made, ears, cancelled)
+    except Exception as crash:
+        _end(record, made, ears, AceStepError(f"unexpected {type(crash).__name__}: {crash}"))
+        raise
+    return _end(record, made, ears, error)
+
+
+def _made(
+    job: Job, record: JobRecord, made: Made, ears: Ears, cancelled: CancelPoll
+) -> AceStepError | None:
+    """Make what can be made; the error that the job ends with, None for success."""
     try:
         record.start()
         for event in job.early:
             ears(event)
         make(job, record, made, ears, cancelled)
-        error = _verdict(made, len(made.plans) if spec.plan_only else len(made.paths))
+        return _verdict(made, len(made.plans) if job.spec.plan_only else len(made.paths))
     except AceStepError as failure:
-        error = failure
+        return failure
     except KeyboardInterrupt:
-        error = Cancelled()
+        return Cancelled()
     except Exception as crash:
-        error = _memory_error(crash)
-        if error is None:
-            # A mistake of ours: the record says so and the trace goes on to who reports it.
-            _close(record, AceStepError(f"unexpected {type(crash).__name__}: {crash}"))
-            raise
+        if (shortage := _memory_error(crash)) is not None:
+            return shortage
+        raise
+
+
+def _end(record: JobRecord, made: Made, ears: Ears, error: AceStepError | None) -> Outcome:
+    """Close the record and tell of the end."""
     error = _close(record, error)
-    return Outcome(
-        record=record.as_dict(),
+    values = record.as_dict()
+    outcome = Outcome(
+        record=values,
         paths=tuple(made.paths),
         exit_code=error.exit_code if error else ExitCode.OK,
         error=error,
         warnings=tuple(ears.warnings),
     )
+    ears(
+        JobFinished(
+            record.job_id,
+            values["status"],
+            int(outcome.exit_code),
+            tuple(values["audio_paths"]),
+            values["error"],
+        )
+    )
+    return outcome
 
 
 def _verdict(made: Made, done: int) -> AceStepError | None:

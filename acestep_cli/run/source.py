@@ -6,7 +6,7 @@ Read once, before torch is there, as it is: its own rate, channels and depth.
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from acestep_cli.audio.read import MODEL_RATE, for_model
 from acestep_cli.errors import InputError, UsageError
 from acestep_cli.files import is_file
 from acestep_cli.jobs import is_job_id
+from acestep_cli.jobs.history import LAST, History, KnownJob
 from acestep_cli.request import BY_NAME
 from acestep_cli.request.problems import BadValue
 from acestep_cli.request.validate import check
@@ -30,7 +31,8 @@ STDIN = "-"
 SHORTEST_SECONDS = 0.1
 # Ten minutes of stereo sound at 96 kHz in 32 bits.
 MOST_BYTES = 512 << 20
-_MOST_RECORD_BYTES = 16 << 20
+# An id, enough of its beginning to hold the day, or the newest job's name.
+_LIKE_A_JOB = re.compile(r"last|\d{8}(-\d{0,6}(-[a-z2-7]{0,4})?)?", re.ASCII)
 # Names of a record's metas and of tags for the parameters that they are the defaults of.
 _METAS = {
     "caption": "caption",
@@ -55,14 +57,16 @@ class Source:
     """A sound that was read.
 
     name: what messages call it; audio: as it is; path: None for stdin; sha256: of the file's bytes;
-    latents: the file that keeps what the sound was decoded from, None without one, and its
-    `latents_sha256`; values: typed parameters that its record or tags give.
+    job: the song of a job that it is, as `open_source` reads it, None for what is none; latents:
+    the file that keeps what the sound was decoded from, None without one, and its `latents_sha256`;
+    values: typed parameters that its record or tags give.
     """
 
     name: str
     audio: Audio
     path: Path | None
     sha256: str
+    job: str | None = None
     latents: Path | None = None
     latents_sha256: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -85,21 +89,35 @@ class Source:
 
 
 def open_source(text: str, folder: Path, noun: str = "the source") -> Source:
-    """The sound that `text` names: an audio file, `-` for stdin, or a job of `folder` by its id.
+    """The sound that `text` names: an audio file, `-` for stdin, or a job of `folder` by its id,
+    the beginning of it, or `last`.
 
     A job with several songs is its first; `<job_id>_2` is the second. `noun` is what messages call
     it where it has no name. InputError for a sound that cannot be read or used (missing, a folder,
     no audio, cut short, silent, under 0.1 s, over 600 s, not finite), UsageError for a job that is
-    not there.
+    not there, and for the beginning of several.
     """
     if text == STDIN:
         data = _stdin(noun)
         return _source(f"{noun} on stdin", data, None, hashlib.sha256(data).hexdigest())
     path = Path(text)
-    job_id, _, number = text.partition("_")
-    if is_job_id(job_id) and (not number or number.isdecimal()) and not is_file(path):
-        return _of_job(job_id, int(number or 1), folder)
+    job = None if is_file(path) else _job(text, folder)
+    if job is not None:
+        return _of_job(*job)
     return _source(text, path, path)
+
+
+def _job(text: str, folder: Path) -> tuple[KnownJob, int] | None:
+    """The job of `folder` and the number of the song that `text` means; None where it is written
+    like none, or is a number that begins no id."""
+    name, _, number = text.partition("_")
+    if not (_LIKE_A_JOB.fullmatch(name) and (number.isdecimal() or text == name)):
+        return None
+    history = History(folder)
+    whole = name == LAST or is_job_id(name)
+    if not whole and not any(one.startswith(name) for one in history.ids()):
+        return None
+    return history.find(name), int(number[:4] or 1)
 
 
 def _source(
@@ -107,6 +125,7 @@ def _source(
     content: Path | bytes,
     path: Path | None,
     sha256: str | None = None,
+    job: str | None = None,
     latents: Path | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> Source:
@@ -117,6 +136,7 @@ def _source(
         audio=audio,
         path=path,
         sha256=sha256 or _hash(content, name),
+        job=job,
         latents=latents,
         latents_sha256=None if latents is None else _hash(latents, str(latents)),
         values=_usable(_of_tags(audio.tags) if values is None else values),
@@ -152,59 +172,37 @@ def _stdin(noun: str) -> bytes:
     return data
 
 
-def _of_job(job_id: str, number: int, folder: Path) -> Source:
-    record = _record(job_id, folder)
-    items = record.get("items")
-    if not isinstance(items, list) or not 1 <= number <= len(items):
-        count = len(items) if isinstance(items, list) else 0
+def _of_job(job: KnownJob, number: int) -> Source:
+    items = job.items()
+    if not 1 <= number <= len(items):
         raise UsageError(
-            f"the job {job_id} has {count} songs and no song {number}", "see its record"
+            f"the job {job.job_id} has {len(items)} songs and no song {number}", "see its record"
         )
     item = items[number - 1]
-    written = item.get("path") if isinstance(item, Mapping) else None
+    written = item.get("path")
     if not isinstance(written, str) or not written:
         raise InputError(
-            f"the job {job_id} has no audio of song {number}: it is {record.get('status')}",
+            f"the job {job.job_id} has no audio of song {number}: it is {job.state}",
             "choose a job that succeeded",
             code="not_found",
         )
-    # A record tells the path as its own run saw it.
-    path = next((at for at in (Path(written), folder / Path(written).name) if is_file(at)), None)
+    path = job.at(written)
     if path is None:
         raise InputError(
-            f"the audio of the job {job_id}, {written}, is not there any more",
+            f"the audio of the job {job.job_id}, {written}, is not there any more",
             "give the file itself",
             code="not_found",
         )
-    latents = folder / f"{job_id}_{number}.latents.safetensors"
+    latents = job.folder / f"{job.job_id}_{number}.latents.safetensors"
     metas = item.get("metas")
     return _source(
         str(path),
         path,
         path,
+        job=job.job_id if number == 1 else f"{job.job_id}_{number}",
         latents=latents if is_file(latents) else None,
         values=_renamed(metas if isinstance(metas, Mapping) else {}, _METAS),
     )
-
-
-def _record(job_id: str, folder: Path) -> Mapping[str, Any]:
-    path = folder / f"{job_id}.json"
-    if not is_file(path):
-        raise UsageError(
-            f"there is no job {job_id} in {folder}",
-            "check the id, or name its folder with --output-dir",
-            code="unknown_job",
-        )
-    try:
-        with path.open("rb") as stream:
-            record = json.loads(stream.read(_MOST_RECORD_BYTES))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"the record {path} cannot be read: {error}", "give the audio file itself"
-        ) from error
-    if not isinstance(record, Mapping):
-        raise InputError(f"{path} is no record of a job", "give the audio file itself")
-    return record
 
 
 def _hash(content: Path | bytes, name: str) -> str:

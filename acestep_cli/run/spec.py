@@ -16,6 +16,7 @@ from acestep_cli.pipeline.plan import Wish, plan_of
 from acestep_cli.pipeline.planning import Planning
 from acestep_cli.request import SongRequest
 from acestep_cli.run.edits import Sounds, Tracks, Written, extent_of
+from acestep_cli.run.pinned import Pinned
 from acestep_cli.run.targets import Targets
 from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.locate import CheckpointSet
@@ -29,7 +30,8 @@ class RunSpec:
     output_file may have parts that the song fills in; to_stdout: it is a passing one, and the
     record tells of stdout; plot_file: where a picture of the sound goes (None: nowhere).
     wishes: what is given for each item (none: what the request gives); without_planner: the same
-    for the case that there is no planner; plan_only: stop when all items are planned.
+    for the case that there is no planner; plan_only: stop when all items are planned; pinned: what
+    an earlier job fixes, if this is to be its song again.
     """
 
     resolved: Resolved
@@ -42,16 +44,21 @@ class RunSpec:
     force: bool = False
     strict: bool = False
     plan_only: bool = False
+    pinned: Pinned | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A settled job. `early` holds the events of preparing it, told once the record listens;
-    `planner` is None where none is used: then `planning` has no tasks.
+    """A settled job, which another process may take over.
 
-    written: how results are written; targets: where to, and what track each item extracts;
-    sounds, edit: what is read and what is done with it; listens: the planner hears the source
-    first; origins: where each value of the request came from.
+    spec: as it was asked for, with the wishes that are used. `early` holds the events of preparing
+    it, told once the record listens; `planner` is None where none is used: then `planning` has no
+    tasks.
+
+    weights: how many values each stage has, the planner's cache among them; written: how results
+    are written; targets: where to, and what track each item extracts; sounds, edit: what is read
+    and what is done with it; listens: the planner hears the source first; origins: where each value
+    of the request came from.
     """
 
     spec: RunSpec
@@ -59,6 +66,7 @@ class Job:
     written: Written
     checkpoints: CheckpointSet
     policy: Policy
+    weights: Mapping[str, int]
     wishes: tuple[Wish, ...]
     planning: Planning
     planner: Folder | None
@@ -127,6 +135,7 @@ class Job:
         return [
             {
                 "name": folder.name,
+                "kind": folder.kind,
                 "path": str(folder.path),
                 "fingerprint": self.fingerprints[folder.name],
                 "revision": folder.revision,

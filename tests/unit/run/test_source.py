@@ -15,6 +15,7 @@ import soundfile
 
 from acestep_cli.audio import Encoding, Tags, encode_audio
 from acestep_cli.errors import AceStepError, ExitCode, InputError, UsageError
+from acestep_cli.jobs import SCHEMA
 from acestep_cli.run.source import open_source
 from tests.unit.audio.sounds import music
 
@@ -78,7 +79,8 @@ def job(folder: Path, **changes: Any) -> Path:
         {"index": index, "metas": {**metas, "bpm": 90 + index}, "path": f"elsewhere/{path.name}"}
         for index, path in enumerate(paths)
     ]
-    record = {"job_id": JOB, "status": "succeeded", "items": items, **changes}
+    known = {"schema": SCHEMA, "job_id": JOB, "status": "succeeded"}
+    record = {**known, "items": items, **changes}
     (folder / f"{JOB}.json").write_text(json.dumps(record))
     (folder / f"{JOB}_2.latents.safetensors").write_bytes(b"latents")
     return paths[0]
@@ -90,9 +92,23 @@ def test_a_job_is_named_by_its_id(tmp_path: Path) -> None:
     assert source.path == first and source.latents is None
     assert source.values == {"caption": "first", "bpm": 90, "vocal_language": "de"}
     second = open_source(f"{JOB}_2", tmp_path)
+    assert (source.job, second.job) == (JOB, f"{JOB}_2")
     assert second.seconds == 2.0 and second.values["bpm"] == 91
     assert second.latents == tmp_path / f"{JOB}_2.latents.safetensors"
     assert second.latents_sha256 == hashlib.sha256(b"latents").hexdigest()
+
+
+def test_a_job_is_named_by_its_beginning_or_as_the_last(tmp_path: Path) -> None:
+    job(tmp_path)
+    for name in ("last", JOB[:8], JOB[:12], JOB[:17]):
+        assert open_source(name, tmp_path).job == JOB
+        assert open_source(f"{name}_2", tmp_path).job == f"{JOB}_2"
+    assert caught("20250101", tmp_path).exit_code == ExitCode.INPUT, "no job, and no file either"
+    other = f"{JOB[:-1]}a"
+    record = json.loads((tmp_path / f"{JOB}.json").read_text())
+    (tmp_path / f"{other}.json").write_text(json.dumps({**record, "job_id": other}))
+    assert caught(JOB[:8], tmp_path).code == "ambiguous_job"
+    assert caught("last", tmp_path / "nowhere").code == "unknown_job"
 
 
 def test_a_file_with_the_name_of_a_job_is_a_file(
