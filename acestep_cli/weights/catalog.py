@@ -1,4 +1,4 @@
-"""Every published checkpoint: its folder, where it comes from and what it can do.
+"""Every published checkpoint: its folder, where it comes from, how large it is and what it can do.
 
 The order is the order of preference where nobody named a checkpoint.
 """
@@ -22,6 +22,19 @@ TEXT_ENCODER = "Qwen3-Embedding-0.6B"
 
 COMMON_TASKS = ("text2music", "repaint", "cover", "cover-nofsq")
 ALL_TASKS = (*COMMON_TASKS, "extract", "lego", "complete")
+# What people call the kinds.
+NOUNS: dict[Kind, str] = {
+    "dit": "model",
+    "vae": "VAE",
+    "text_encoder": "text encoder",
+    "planner": "planner",
+}
+
+_2B = 2_393_872_518
+_XL = 4_987_310_726
+_SILENCE_BYTES = 3_840_000
+_TOKENIZER_BYTES = 11_500_000
+_PLANNER_TOKENIZER_BYTES = 25_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +55,13 @@ SAMPLING: dict[Family, Sampling] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One published checkpoint folder.
+    """One checkpoint that can be fetched.
 
-    `in_bundle`: the repository holds several folders and this is the one of that name in it;
-    else the repository is the folder. `family` is None for what is no DiT.
+    `folder` is where it lies inside the repository, empty where the repository is the checkpoint;
+    `revision` is the branch, tag or commit to take, None for the main one. `family` is None for
+    what is no DiT, and for one whose config tells. `values` counts the weights, `cached` what one
+    position of one sequence leaves in a planner's cache; `nbytes` is about what is fetched. These
+    are 0 where nobody knows.
     """
 
     name: str
@@ -53,7 +69,12 @@ class Entry:
     kind: Kind
     family: Family | None = None
     is_xl: bool = False
-    in_bundle: bool = False
+    folder: str = ""
+    revision: str | None = None
+    values: int = 0
+    nbytes: int = 0
+    cached: int = 0
+    note: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -66,28 +87,66 @@ class Entry:
         return None if self.family is None else SAMPLING[self.family]
 
 
-def _dit(name: str, family: Family, *, is_xl: bool = False, in_bundle: bool = False) -> Entry:
-    repo = BUNDLE_REPO if in_bundle else f"ACE-Step/{name}"
-    return Entry(name, repo, "dit", family, is_xl, in_bundle)
+def _dit(name: str, family: Family, note: str, *, bundled: bool = False) -> Entry:
+    return Entry(
+        name,
+        BUNDLE_REPO if bundled else f"ACE-Step/{name}",
+        "dit",
+        family,
+        folder=name if bundled else "",
+        values=_2B,
+        nbytes=2 * _2B + _SILENCE_BYTES,
+        note=note,
+    )
+
+
+def _xl(name: str, family: Family, note: str) -> Entry:
+    """The large models are published in float32."""
+    size = 4 * _XL + _SILENCE_BYTES
+    repo = f"ACE-Step/{name}"
+    return Entry(name, repo, "dit", family, is_xl=True, values=_XL, nbytes=size, note=note)
+
+
+def _planner(name: str, values: int, cached: int, note: str, *, bundled: bool = False) -> Entry:
+    return Entry(
+        name,
+        BUNDLE_REPO if bundled else f"ACE-Step/{name}",
+        "planner",
+        folder=name if bundled else "",
+        values=values,
+        nbytes=2 * values + _PLANNER_TOKENIZER_BYTES,
+        cached=cached,
+        note=note,
+    )
 
 
 CATALOG: tuple[Entry, ...] = (
-    _dit(DEFAULT_DIT, "turbo", in_bundle=True),
-    Entry(VAE, BUNDLE_REPO, "vae", in_bundle=True),
-    Entry(TEXT_ENCODER, BUNDLE_REPO, "text_encoder", in_bundle=True),
-    Entry("acestep-5Hz-lm-1.7B", BUNDLE_REPO, "planner", in_bundle=True),
-    Entry("acestep-5Hz-lm-0.6B", "ACE-Step/acestep-5Hz-lm-0.6B", "planner"),
-    Entry("acestep-5Hz-lm-4B", "ACE-Step/acestep-5Hz-lm-4B", "planner"),
-    _dit("acestep-v15-turbo-shift1", "turbo"),
-    _dit("acestep-v15-turbo-shift3", "turbo"),
-    _dit("acestep-v15-turbo-continuous", "turbo"),
-    _dit("acestep-v15-sft", "sft"),
-    _dit("acestep-v15-base", "base"),
-    _dit("acestep-v15-xl-base", "base", is_xl=True),
-    _dit("acestep-v15-xl-sft", "sft", is_xl=True),
-    _dit("acestep-v15-xl-turbo", "turbo", is_xl=True),
-    Entry("scragvae", "scragnog/Ace-Step-1.5-ScragVAE", "vae"),
-)
+    _dit(DEFAULT_DIT, "turbo", "songs in 8 steps; the default", bundled=True),
+    Entry(
+        VAE, BUNDLE_REPO, "vae", folder=VAE, values=168_695_426, nbytes=337_430_000,
+        note="turns latents into sound; every model needs it",
+    ),
+    Entry(
+        TEXT_ENCODER, BUNDLE_REPO, "text_encoder", folder=TEXT_ENCODER, values=595_776_512,
+        nbytes=2 * 595_776_512 + _TOKENIZER_BYTES,
+        note="reads captions and lyrics; every model needs it",
+    ),
+    _planner("acestep-5Hz-lm-1.7B", 1_854_243_840, 57_344, "plans songs", bundled=True),
+    _planner("acestep-5Hz-lm-0.6B", 662_884_352, 57_344, "plans songs; the quickest"),
+    _planner("acestep-5Hz-lm-4B", 4_189_554_176, 73_728, "plans songs; the largest"),
+    _dit("acestep-v15-turbo-shift1", "turbo", "turbo; the variant shift1"),
+    _dit("acestep-v15-turbo-shift3", "turbo", "turbo; the variant shift3"),
+    _dit("acestep-v15-turbo-continuous", "turbo", "turbo; the variant continuous"),
+    _dit("acestep-v15-sft", "sft", "50 steps with guidance"),
+    _dit("acestep-v15-base", "base", "every task; 32 steps with guidance"),
+    _xl("acestep-v15-xl-base", "base", "base with twice the weights"),
+    _xl("acestep-v15-xl-sft", "sft", "sft with twice the weights"),
+    _xl("acestep-v15-xl-turbo", "turbo", "turbo with twice the weights"),
+    Entry(
+        "scragvae", "scragnog/Ace-Step-1.5-ScragVAE", "vae", values=168_695_426,
+        nbytes=337_430_000, note="another VAE by scragnog",
+    ),
+)  # fmt: skip
 BY_NAME: dict[str, Entry] = {entry.name: entry for entry in CATALOG}
 
 
@@ -111,9 +170,7 @@ def family_of(name: str, config: Mapping[str, Any]) -> Family:
 
 
 def fetch_command(name: str = DEFAULT_DIT) -> str:
-    """The shell command that fetches the published checkpoint `name` into `./checkpoints`, where it
-    is looked for; the bundle for one that lies in it or is not published."""
-    entry = BY_NAME.get(name)
-    if entry is None or entry.in_bundle:
-        return f"hf download {BUNDLE_REPO} --local-dir checkpoints"
-    return f"hf download {entry.repo} --local-dir checkpoints/{name}"
+    """The shell command that fetches the checkpoint `name` with what it needs; what is recommended
+    for this machine, where `name` is the default model or nothing that is published."""
+    known = name in BY_NAME and name != DEFAULT_DIT
+    return f"acestep models pull {name if known else 'recommended'}"

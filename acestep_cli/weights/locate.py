@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acestep_cli.config.paths import expand
@@ -108,10 +108,11 @@ def installed(places: Sequence[Place], kind: Kind) -> list[Folder]:
     """The complete folders of one kind in all places, the first place winning for each name;
     published ones in catalog order, then others by name."""
     found: dict[str, Folder] = {}
-    for name in _known_names(places, kind):
-        for path, revision in _candidates(name, places):
-            if name not in found and not lacking(path, kind):
-                found[name] = open_folder(name, kind, path, revision)
+    for name in known_names(places, kind):
+        for place in places:
+            for path, revision in place.candidates(name):
+                if name not in found and not lacking(path, kind):
+                    found[name] = open_named(place, name, kind, path, revision)
     return list(found.values())
 
 
@@ -132,12 +133,12 @@ def _choose_dit(model: str | None, task: str, places: Sequence[Place]) -> tuple[
         if task not in folder.tasks:
             raise _unable(folder, task, places)
         return folder, place
-    for name in _known_names(places, "dit"):
+    for name in known_names(places, "dit"):
         for place in places:
             for path, revision in place.candidates(name):
                 if lacking(path, "dit"):
                     continue
-                folder = open_folder(name, "dit", path, revision)
+                folder = open_named(place, name, "dit", path, revision)
                 if task in folder.tasks:
                     return folder, place
     raise _no_dit(task, places)
@@ -174,11 +175,20 @@ def named_folder(name: str, kind: Kind, places: Sequence[Place]) -> tuple[Folder
     for place in places:
         for path, revision in place.candidates(name):
             if not lacking(path, kind):
-                return open_folder(name, kind, path, revision), place
+                return open_named(place, name, kind, path, revision), place
             incomplete.append((path, revision))
     for path, revision in incomplete:
         open_folder(name, kind, path, revision)  # raises, naming each missing file
     raise _absent(name, kind, places)
+
+
+def open_named(place: Place, name: str, kind: Kind, path: Path, revision: str | None) -> Folder:
+    """A complete folder of `place`; the settings may say of which family a further model is."""
+    folder = open_folder(name, kind, path, revision)
+    entry = place.entries.get(name)
+    if name in BY_NAME or entry is None or entry.family is None or folder.family == "turbo":
+        return folder
+    return replace(folder, family=entry.family)
 
 
 def _candidates(name: str, places: Sequence[Place]) -> Iterator[tuple[Path, str | None]]:
@@ -186,15 +196,18 @@ def _candidates(name: str, places: Sequence[Place]) -> Iterator[tuple[Path, str 
         yield from place.candidates(name)
 
 
-def _known_names(places: Sequence[Place], kind: Kind) -> list[str]:
-    """Names worth trying: the catalog's, then those of other folders named like them."""
+def known_names(places: Sequence[Place], kind: Kind) -> list[str]:
+    """Names of `kind` worth looking for: the published ones in catalog order, those that the
+    settings add, then those of other folders that are named like them."""
+    added = {entry.name: entry for place in places for entry in place.entries.values()}
     known = list(names(kind))
+    known += [name for name, entry in added.items() if entry.kind == kind and name not in known]
     if kind not in _PREFIXES:
         return known
     prefix = _PREFIXES[kind]
     present = {name for place in places for name in place.names()}
-    others = sorted(name for name in present if name.startswith(prefix) and name not in BY_NAME)
-    return known + others
+    others = sorted(name for name in present if name.startswith(prefix) and name not in added)
+    return known + [name for name in others if name not in BY_NAME]
 
 
 def _is_path(name: str) -> bool:
@@ -236,7 +249,7 @@ def _no_dit(task: str, places: Sequence[Place]) -> CheckpointError:
 
 def incomplete_folder(kind: Kind, places: Sequence[Place]) -> CheckpointError | None:
     """The first folder of `kind` that lacks something."""
-    for name in _known_names(places, kind):
+    for name in known_names(places, kind):
         for path, _ in _candidates(name, places):
             return CheckpointError(
                 f"the checkpoint {path} is incomplete: it lacks {', '.join(lacking(path, kind))}",

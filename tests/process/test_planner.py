@@ -167,7 +167,7 @@ def test_without_a_planner_one_line_says_so(tmp_path: Path, without_planner: lis
     done = run(acestep("generate", "lofi", *SHORT, *without_planner), tmp_path)
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if "planner" in line]
-    assert "no planner is installed" in line and "hf download" in line
+    assert "no planner is installed" in line and "acestep models pull" in line
     assert record_in(tmp_path)["items"][0]["audio_codes"] is None
 
 
@@ -200,7 +200,7 @@ def test_words_need_a_planner_and_no_lm_is_no_way_out(
     for asked in (["format", "x"], ["understand", "1,2,3"]):
         done = run(acestep(*asked, *without_planner), tmp_path)
         assert done.returncode == 3 and "no planner is installed" in done.stderr
-        assert "hf download" in done.stderr and "--no-lm" not in done.stderr
+        assert "acestep models pull" in done.stderr and "--no-lm" not in done.stderr
 
 
 def test_what_is_understood_is_a_plan(go: Any, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_nothing_found_names_every_place_and_the_remedy(home: Path) -> None:
         find_set(None, "text2music", _places(home, ACESTEP_CHECKPOINTS_DIR=str(home / "env")))
     for place in ("env", "work/checkpoints", "data/checkpoints", "hf/hub"):
         assert str(home / place) in caught.value.message
-    assert "hf download ACE-Step/Ace-Step1.5 --local-dir checkpoints" in caught.value.hint
+    assert "acestep models pull recommended" in caught.value.hint
     assert "ACESTEP_CHECKPOINTS_DIR" in caught.value.hint
     assert caught.value.exit_code == 3
 
@@ -139,11 +139,11 @@ def test_a_task_that_no_installed_model_can_do(home: Path) -> None:
         "no installed model can do extract; these can: acestep-v15-base, acestep-v15-xl-base "
         "(installed: acestep-v15-turbo)"
     )
-    assert caught.value.hint.endswith("--local-dir checkpoints/acestep-v15-base")
+    assert caught.value.hint.endswith("acestep models pull acestep-v15-base")
     with pytest.raises(CheckpointError, match="turbo cannot do lego") as refused:
         _find(home, "acestep-v15-turbo", "lego")
     assert "acestep-v15-xl-base (installed: none of them)" in refused.value.message
-    assert "hf download" in refused.value.hint
+    assert "acestep models pull acestep-v15-base" in refused.value.hint
     make_dit(home / "work" / "checkpoints" / "acestep-v15-xl-base", is_turbo=False)
     make_dit(home / "work" / "checkpoints" / "acestep-v15-mine", is_turbo=False)
     with pytest.raises(CheckpointError, match="turbo cannot do lego") as refused:
@@ -160,7 +160,7 @@ def test_a_name_that_is_not_installed_gets_a_near_miss(home: Path) -> None:
     assert "did you mean acestep-v15-turbo?" in caught.value.message
     with pytest.raises(CheckpointMissing) as caught:
         _find(home, "acestep-v15-xl-sft")
-    assert "hf download ACE-Step/acestep-v15-xl-sft --local-dir" in caught.value.hint
+    assert "acestep models pull acestep-v15-xl-sft" in caught.value.hint
     with pytest.raises(CheckpointMissing, match="folder /nowhere/x does not exist"):
         _find(home, "/nowhere/x")
 

@@ -72,7 +72,7 @@ def test_a_planner_that_is_not_there_gets_a_near_miss(one: Place) -> None:
     with pytest.raises(CheckpointMissing) as caught:
         _names([Place(one.path.parent, "test")], LARGE)
     assert caught.value.message == f"the planner {LARGE} is not installed (installed: none)"
-    assert caught.value.hint.startswith("fetch it: hf download ")
+    assert caught.value.hint.startswith("fetch it: acestep models pull ")
     (one.path / LARGE / "config.json").unlink()
     with pytest.raises(CheckpointError, match=r"4B is incomplete: it lacks config\.json"):
         _names([one], LARGE)
@@ -85,7 +85,7 @@ def test_none_is_no_error_unless_one_is_required(tmp_path: Path) -> None:
     with pytest.raises(CheckpointMissing) as caught:
         _names([place], required=True)
     assert caught.value.message == f"no planner is installed in {tmp_path} (test)"
-    assert f"hf download ACE-Step/{SMALL} --local-dir" in caught.value.hint
+    assert f"acestep models pull {SMALL}" in caught.value.hint
     assert "--no-lm" not in caught.value.hint  # whoever asks for a planner alone needs one
     make_qwen(tmp_path / SMALL)
     (tmp_path / SMALL / "tokenizer.json").unlink()

@@ -1,0 +1,98 @@
+"""Which checkpoints are here, whole or in part, in all places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from acestep_cli.errors import CheckpointError
+from acestep_cli.weights.catalog import NOUNS, Family, Kind
+from acestep_cli.weights.folder import lacking
+from acestep_cli.weights.index import read_index
+from acestep_cli.weights.locate import known_names, open_named
+from acestep_cli.weights.places import Place
+from acestep_cli.weights.store import size_of
+from acestep_cli.weights.store_folder import NOTE_FILE, read_note
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """A checkpoint folder that is here.
+
+    `lacks` names what it lacks to be complete; `fault` says why a complete one cannot be used.
+    `is_used`: no earlier place holds a complete one of this name. `values` counts its weights, 0
+    where that cannot be told.
+    """
+
+    name: str
+    kind: Kind
+    path: Path
+    place: Place
+    revision: str | None
+    nbytes: int
+    family: Family | None = None
+    tasks: tuple[str, ...] = ()
+    values: int = 0
+    lacks: tuple[str, ...] = ()
+    fault: str = ""
+    is_used: bool = False
+
+
+def inventory(places: Sequence[Place]) -> list[Stock]:
+    """All checkpoint folders in `places`, the demonstration's left out: published ones in catalog
+    order, then further ones; those of one name in the order in which they are looked for.
+
+    Only headers and configs are read.
+    """
+    real = [place for place in places if not place.is_demo]
+    found: list[Stock] = []
+    for kind in NOUNS:
+        for name in known_names(real, kind):
+            complete = False
+            for stock in _of(name, kind, real):
+                used = not complete and not stock.lacks
+                complete = complete or used
+                found.append(replace(stock, is_used=used))
+    return found
+
+
+def folder_bytes(path: Path) -> int:
+    """The size of the files directly in `path`, links followed."""
+    try:
+        return sum(size_of(file) or 0 for file in path.iterdir() if file.name != NOTE_FILE)
+    except OSError:
+        return 0
+
+
+def _of(name: str, kind: Kind, places: Sequence[Place]) -> list[Stock]:
+    found = []
+    for place in places:
+        for path, revision in place.candidates(name):
+            if revision is None and (note := read_note(path)) is not None:
+                revision = note.revision
+            stock = Stock(name, kind, path, place, revision, folder_bytes(path))
+            lacks = tuple(lacking(path, kind))
+            if lacks and not _is_checkpoint_like(path):
+                continue
+            found.append(replace(stock, lacks=lacks) if lacks else _opened(stock))
+    return found
+
+
+def _is_checkpoint_like(path: Path) -> bool:
+    """A folder with nothing of a checkpoint in it is none, whatever it is called."""
+    with suppress(OSError):
+        for file in path.iterdir():
+            if file.suffix in (".safetensors", ".bin", ".pt") or file.name == "config.json":
+                return True
+    return False
+
+
+def _opened(stock: Stock) -> Stock:
+    try:
+        folder = open_named(stock.place, stock.name, stock.kind, stock.path, stock.revision)
+        values = read_index(stock.path).values()
+    except CheckpointError as error:
+        return replace(stock, fault=error.message)
+    return replace(stock, family=folder.family, tasks=folder.tasks, values=values)

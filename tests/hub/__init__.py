@@ -1,0 +1,1 @@
+"""A hub on the loopback, for the real client to fetch from."""
