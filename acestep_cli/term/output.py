@@ -114,8 +114,10 @@ class Output:
         if self.debug:
             import traceback
 
-            trace = "".join(traceback.format_exception(error))
-            streams.write_talk(trace)
+            trace = "".join(traceback.format_exception(error)).rstrip("\n")
+            # It quotes what was typed and what files hold.
+            harmless = (words.on_one_line(line) for line in trace.split("\n"))
+            streams.write_talk("".join(f"{line}\n" for line in harmless))
         colour = streams.wants_colour(sys.stderr, os.environ)
         streams.write_talk(words.complaint(error, colour=colour))
 

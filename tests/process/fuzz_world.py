@@ -27,9 +27,11 @@ OFFLINE = "http://127.0.0.1:9"  # the port where everything is thrown away, and 
 # No process has this number.
 NOBODY = 2**22 + 1
 # These tell what is wrong, on stdout, and say in their status that something is.
-_ANSWER_AND_FAIL = (("lyrics", "check"), ("health",), ("config",), ("models", "verify"))
+_ANSWER_AND_FAIL = (
+    ("lyrics", "check"), ("health",), ("config",), ("models", "verify"), ("jobs", "wait"),
+)  # fmt: skip
 _DOCUMENTED = {int(code) for code in ExitCode} - {ExitCode.INTERNAL}
-_SIGNALLED = {ExitCode.INTERRUPTED, ExitCode.PIPE, ExitCode.TERMINATED}
+_SIGNALLED = {int(ExitCode.INTERRUPTED), int(ExitCode.PIPE), int(ExitCode.TERMINATED)}
 _OUTPUT = re.compile(
     r"\d{8}-\d{6}-[a-z2-7]{4}"
     r"(_\d+(_[a-z_]+)?\.(mp3|flac|wav|ogg|opus|m4a|png|latents\.safetensors)|\.json|\.log)?"
@@ -174,7 +176,10 @@ class World:
 
 def _said(line: Line, answer: Answer) -> list[str]:
     found = []
-    if answer.code not in _DOCUMENTED or answer.code in _SIGNALLED:
+    # What a job died of is nobody's to know; its exit code is that of `jobs wait`.
+    is_dead = line.verb == ("jobs", "wait") and "told of no end" in answer.stderr
+    codes = _DOCUMENTED - _SIGNALLED | ({ExitCode.INTERNAL} if is_dead else set())
+    if answer.code not in codes:
         found.append(f"exit code {answer.code}")
     debug = "--debug" in line.arguments or "ACESTEP_DEBUG" in line.environ
     if "Traceback" in answer.stderr and not debug:
