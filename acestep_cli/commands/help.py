@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -48,7 +47,7 @@ def _below(context: click.Context, word: str, *, topics: bool) -> click.Context:
         )
     found = group.get_command(context, word)
     if found is not None:
-        settings: dict[str, Any] = found.context_settings
+        settings = dict(found.context_settings)
         return found.context_class(found, info_name=word, parent=context, **settings)
     import difflib
 
