@@ -8,6 +8,7 @@ from acestep_cli.config.schema import (
     FurtherModel,
     Quantization,
     Settings,
+    all_keys,
     find_key,
     full_key,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Quantization",
     "Resolved",
     "Settings",
+    "all_keys",
     "find_key",
     "find_presets",
     "full_key",

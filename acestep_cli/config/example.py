@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from acestep_cli.config import schema
+from acestep_cli.config.presets import built_in
+from acestep_cli.config.tomlfile import toml_value
+from acestep_cli.config.view import preset_tables
 from acestep_cli.files import replace_bytes
 from acestep_cli.request import FIELDS, Field, as_plain
 
@@ -23,12 +26,31 @@ _INTRODUCTION = """\
 # environment, flags. Each key is also an environment variable, such as ACESTEP_DEVICE and
 # ACESTEP_BPM. Lines show the default, or an example where there is none.
 """
-_PRESET = """\
-# Presets for --preset NAME hold keys of [generation].
+_PRESETS = """\
+# --- Presets ---
+
+# Presets for --preset NAME hold keys of [generation]. Some come with the package, and a preset of
+# the same name in a file takes their place:
+#
+"""
+_OWN_PRESET = """\
 #[presets.sketch]
 #duration = 60
 #thinking = false
 #inference_steps = 4
+"""
+_MODELS = """\
+# --- Further checkpoints ---
+
+# A checkpoint beside the published ones, for --model and `acestep models pull`. repo is OWNER/NAME
+# on the hub; kind is dit or planner or vae or text_encoder; family, for a dit, turbo or sft or
+# base. folder, inside the repository, and revision, a branch or tag or commit, may be left out.
+#[models.my-style]
+#repo = "someone/my-style"
+#kind = "dit"
+#family = "base"
+#folder = "checkpoints/last"
+#revision = "main"
 """
 # What to show for parameters that are not given by default.
 _EXAMPLES: dict[str, Any] = {
@@ -71,9 +93,16 @@ def example_toml() -> str:
             *_groups(schema.SETTINGS),
             f"[{schema.GENERATION}]\n",
             *_groups(field for field in FIELDS if field.name != "save_dir"),
-            _PRESET,
+            _PRESETS + _built_in() + _OWN_PRESET,
+            _MODELS,
         )
     )
+
+
+def _built_in() -> str:
+    """The presets of the package as comments."""
+    lines = [line for table in preset_tables(built_in()) for line in table.lines()]
+    return "".join(f"# {line.removeprefix('# ')}\n" for line in lines) + "\n"
 
 
 def _groups(fields: Iterable[Field]) -> Iterator[str]:
@@ -90,16 +119,7 @@ def _entry(field: Field) -> str:
     given = default not in (None, "", [])
     value = default if given else _EXAMPLES.get(field.name, "")
     note = "" if given or value == "" else " (not set)"
-    return f"# {field.help}{note}\n#{field.name} = {_toml(value)}\n"
-
-
-def _toml(value: Any) -> str:
-    """`value` as TOML, lists on one line."""
-    import tomli_w
-
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    return tomli_w.dumps({"x": value}).strip().removeprefix("x = ")
+    return f"# {field.help}{note}\n#{field.name} = {toml_value(value)}\n"
 
 
 def main(arguments: list[str]) -> None:

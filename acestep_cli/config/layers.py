@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from acestep_cli.config import paths, schema, sources
+from acestep_cli.config.presets import find_preset, known_presets
 from acestep_cli.config.schema import Settings
 from acestep_cli.config.sources import Layer
-from acestep_cli.errors import UsageError
-from acestep_cli.request import BY_NAME, SongRequest, near_miss, validate
-from acestep_cli.request.problems import error_of, shown
+from acestep_cli.request import BY_NAME, SongRequest, validate
+from acestep_cli.request.problems import error_of
 from acestep_cli.request.values import complete
 
 PlannerWish = Literal["off", "optional", "required"]
@@ -29,8 +29,10 @@ class Resolved:
     """What a run is asked to do, and where each value came from.
 
     `origins` maps every key (parameters by their bare name) to default, file, preset, env, plan or
-    flag; `where` names the file, variable or preset behind each key that is no default. `ignored`
-    lists given parameters without effect; `warnings` are (code, message) pairs.
+    flag; `where` names the file, variable or preset behind each key that is no default, and the
+    file behind each further checkpoint, as `models.NAME`. `ignored`
+    lists given parameters without effect; `warnings` are (code, message) pairs. `by_family` is what
+    the preset gives to checkpoints of one family, see `for_family`.
     """
 
     request: SongRequest
@@ -39,10 +41,37 @@ class Resolved:
     ignored: tuple[str, ...]
     warnings: tuple[tuple[str, str], ...]
     where: Mapping[str, str]
+    by_family: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def given(self, name: str) -> bool:
         """Whether anything but the defaults gave `name` its value."""
         return self.origins[name] != "default"
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families of checkpoints that the preset prefers, the best first, where none is named;
+        empty where it does not matter."""
+        return tuple(self.by_family)
+
+    def for_family(self, family: str) -> Resolved:
+        """This, with what the preset gives to checkpoints of `family`: below environment, plan and
+        flags, above files."""
+        found = {
+            name: value
+            for name, value in self.by_family.get(family, {}).items()
+            if self.origins[name] in ("default", "file", "preset")
+            # Typed times replace steps and shift, and would only be told of.
+            and not (name in ("inference_steps", "shift") and self.request.timesteps)
+        }
+        if not found:
+            return self
+        named = (place for name, place in self.where.items() if self.origins.get(name) == "preset")
+        return replace(
+            self,
+            request=self.request.replace(**found),
+            origins={**self.origins, **dict.fromkeys(found, "preset")},
+            where={**self.where, **dict.fromkeys(found, next(named, "preset"))},
+        )
 
     @property
     def unheard(self) -> tuple[str, ...]:
@@ -75,18 +104,23 @@ def resolve(
     cwd: Path | None = None,
     preset: str | None = None,
     plan: Mapping[str, Any] | None = None,
+    use_files: bool = True,
 ) -> Resolved:
     """Lay all sources over one another and check the whole.
 
     `flags` and `plan` hold raw values under any spelling, None for what was not typed. Order, the
     later winning: defaults, user file, nearest `acestep.toml`, `config_file`, `preset`,
-    environment, plan, flags. A SettingsError, UsageError or InputError names the first problem
-    and lists the others.
+    environment, plan, flags. Without `use_files` neither the user's nor the project's file is read.
+    A SettingsError, UsageError or InputError names the first problem and lists the others.
     """
     environ = os.environ if environ is None else environ
-    layers = _read_files(config_file, environ, cwd)
+    named = None if config_file is None else Path(config_file)
+    layers = [
+        sources.read_file(path, relative_to_file=relative)
+        for path, relative in settings_files(named, environ, cwd, use_files=use_files)
+    ]
     if preset is not None:
-        layers.append(_find_preset(preset, layers))
+        layers.append(find_preset(preset, layers))
     layers.append(sources.read_environment(environ))
     for origin, raw in (("plan", plan), ("flag", flags)):
         layer, problems = sources.read_given(origin, raw or {})
@@ -102,39 +136,51 @@ def find_presets(
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """All presets of the settings files by name: typed values by canonical name."""
-    layers = _read_files(config_file, os.environ if environ is None else environ, cwd)
-    return {name: found.values for layer in layers for name, found in layer.presets.items()}
+    """All presets by name, those of the package first: typed values by canonical name, without what
+    is meant for checkpoints of one family."""
+    found = read_presets(config_file, os.environ if environ is None else environ, cwd)
+    return {name: layer.values for name, layer in found.items()}
 
 
-def _read_files(
-    config_file: str | os.PathLike[str] | None, environ: Mapping[str, str], cwd: Path | None
-) -> list[Layer]:
-    layers = []
-    user = paths.user_config_file(environ)
-    if os.path.lexists(user):
-        layers.append(sources.read_file(user, relative_to_file=False))
-    project = paths.project_file(cwd or paths.current_folder())
-    if project is not None:
-        layers.append(sources.read_file(project, relative_to_file=True))
-    if config_file is not None:
-        layers.append(sources.read_file(Path(config_file), relative_to_file=True))
-    return layers
-
-
-def _find_preset(name: str, layers: Iterable[Layer]) -> Layer:
-    presets = {known: found for layer in layers for known, found in layer.presets.items()}
-    if name in presets:
-        return presets[name]
-    close = near_miss(name, tuple(presets)) if presets else ""
-    known = f"choose one of {', '.join(presets)}" if presets else f"add [presets.{name}] to a file"
-    raise UsageError(
-        f"there is no preset {shown(name)}", f"did you mean {close}?" if close else known
+def read_presets(
+    config_file: str | os.PathLike[str] | None,
+    environ: Mapping[str, str],
+    cwd: Path | None = None,
+) -> dict[str, Layer]:
+    """All presets by name, those of the package first."""
+    named = None if config_file is None else Path(config_file)
+    files = settings_files(named, environ, cwd)
+    return known_presets(
+        sources.read_file(path, relative_to_file=relative) for path, relative in files
     )
+
+
+def settings_files(
+    config_file: Path | None,
+    environ: Mapping[str, str],
+    cwd: Path | None = None,
+    *,
+    use_files: bool = True,
+) -> list[tuple[Path, bool]]:
+    """The settings files that apply, the strongest last, and whether paths in each are taken from
+    the file's own folder. `config_file` need not exist."""
+    files = []
+    if use_files:
+        user = paths.user_config_file(environ)
+        if os.path.lexists(user):
+            files.append((user, False))
+        project = paths.project_file(cwd or paths.current_folder())
+        if project is not None:
+            files.append((project, True))
+    if config_file is not None:
+        files.append((config_file, True))
+    return files
 
 
 def _combine(layers: Iterable[Layer]) -> Resolved:
     values: dict[str, Any] = {}
+    models: dict[str, schema.FurtherModel] = {}
+    by_family: Mapping[str, Mapping[str, Any]] = {}
     origins = dict.fromkeys((*schema.SETTINGS_BY_NAME, *BY_NAME), "default")
     where: dict[str, str] = {}
     for layer in layers:
@@ -142,6 +188,8 @@ def _combine(layers: Iterable[Layer]) -> Resolved:
         values.update(layer.values)
         origins.update(dict.fromkeys(layer.values, layer.origin))
         where.update(layer.where)
+        models |= {model.name: model for model in layer.models}
+        by_family = layer.by_family or by_family
         if cause:
             values["no_lm"], origins["no_lm"] = False, layer.origin
             where["no_lm"] = layer.where[cause]
@@ -154,11 +202,12 @@ def _combine(layers: Iterable[Layer]) -> Resolved:
     request = SongRequest(**completed.values)
     return Resolved(
         request,
-        _settings(values),
+        replace(_settings(values), models=tuple(models.values())),
         origins,
         tuple(name for name in where if _is_ignored(name)),
         tuple(validate(request)),
         where,
+        by_family,
     )
 
 

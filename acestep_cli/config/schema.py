@@ -6,7 +6,7 @@ Keys of songs are `generation.NAME` (or the bare name), the run's settings stand
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,11 +16,13 @@ from acestep_cli.request.field import squeeze
 from acestep_cli.request.parse import parse
 from acestep_cli.request.problems import BadValue, Problem, shown
 from acestep_cli.request.validate import check
-from acestep_cli.request.values import read_value
+from acestep_cli.request.values import merge, read_value
 
 Quantization = Literal["none", "int8", "int4"]
 GENERATION = "generation"
 PRESETS = "presets"
+MODELS = "models"
+TABLES = (GENERATION, PRESETS, MODELS)
 SECRETS = frozenset(("api_key",))
 
 _RUN = "Run"
@@ -107,6 +109,13 @@ class Settings:
     models: tuple[FurtherModel, ...] = ()
 
 
+def all_keys() -> tuple[str, ...]:
+    """The dotted keys of all settings and parameters that have an effect, in the order of the
+    tables."""
+    rows = (*SETTINGS, *(field for field in FIELDS if field.name != "save_dir"))
+    return tuple(full_key(row) for row in rows if not row.hidden and not row.ignored)
+
+
 def find_key(key: str, value: object = None) -> Field | None:
     """The row that `key` means: a setting, or a parameter with or without `generation.`"""
     table, _, name = key.rpartition(".")
@@ -138,11 +147,25 @@ def unknown_key(key: str) -> Problem:
 
 def read_key(field: Field, raw: object) -> dict[str, Any]:
     """The typed, range-checked values that `raw` gives `field`; BadValue names value and limit."""
+    if field.name in SECRETS and not isinstance(raw, str):
+        # A sentence that names the value would tell the secret.
+        raise BadValue(f"{field.name} is not text", f"write {field.name} as text")
     if field.name in SETTINGS_BY_NAME:
         return {field.name: _read_setting(field, raw)}
     values = read_value(field, raw)
     _raise_first(check(field, values[field.name]))
     return values
+
+
+def add_values(values: dict[str, Any], new: Mapping[str, Any], spelling: str) -> None:
+    """Add the `new` values that `spelling` gave to `values`; BadValue where another spelling said
+    something else."""
+    try:
+        merge(values, new, spelling)
+    except BadValue:
+        for secret in SECRETS.intersection(new):
+            raise BadValue(f"{secret} is given twice", f"give {secret} once") from None
+        raise
 
 
 def _read_setting(field: Field, raw: object) -> Any:

@@ -9,32 +9,37 @@ from pathlib import Path
 from typing import Any
 
 from acestep_cli.config import paths, schema
+from acestep_cli.config.further import read_models
+from acestep_cli.config.tomlfile import read_toml
 from acestep_cli.errors import SettingsError
 from acestep_cli.files import is_file
 from acestep_cli.request import Field
 from acestep_cli.request.parse import parse
 from acestep_cli.request.problems import BadValue, Problem
-from acestep_cli.request.values import merge
 
 VARIABLE_PREFIX = "ACESTEP_"
 INIT_LLM_VARIABLE = "ACESTEP_INIT_LLM"
 
-_MAX_BYTES = 1 << 20
 _PRESET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", re.ASCII)
 _INIT_LLM_SWITCH = Field(
     INIT_LLM_VARIABLE, "bool", "the documented switch of the planner", "Planner"
 )
-_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Typed values of one source by canonical name; `where` says for each what gave it."""
+    """Typed values of one source by canonical name; `where` says for each what gave it.
+
+    `presets` and `models` are what a file names beside them; `by_family` is what a preset gives to
+    checkpoints of one family.
+    """
 
     origin: str
     values: dict[str, Any]
     where: dict[str, str]
     presets: dict[str, Layer] = field(default_factory=dict)
+    models: tuple[schema.FurtherModel, ...] = ()
+    by_family: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def read_file(path: Path, *, relative_to_file: bool) -> Layer:
@@ -42,27 +47,35 @@ def read_file(path: Path, *, relative_to_file: bool) -> Layer:
 
     With `relative_to_file` relative folders and audio files are taken from the file's folder.
     """
-    table = _load(path)
-    base = path.absolute().parent if relative_to_file else None
-    problems: list[Problem] = []
-    presets = table.pop(schema.PRESETS, {})
-    generation = table.pop(schema.GENERATION, {})
-    if not isinstance(generation, dict):
-        raise SettingsError(f"{path}: generation is not a table", "write [generation]")
-    flat = {**table, **{f"{schema.GENERATION}.{name}": raw for name, raw in generation.items()}}
-    values = _read_keys(flat, base, problems)
-    named = _read_presets(presets, base, problems)
+    layer, problems = examine_file(path, read_toml(path).table, relative_to_file=relative_to_file)
     if problems:
         raise _file_error(path, problems)
-    return Layer(
-        "file",
-        values,
-        dict.fromkeys(values, str(path)),
-        {
-            name: Layer("preset", found, dict.fromkeys(found, f"preset {name} in {path}"))
-            for name, found in named.items()
-        },
-    )
+    return layer
+
+
+def examine_file(
+    path: Path, table: Mapping[str, Any], *, relative_to_file: bool = False
+) -> tuple[Layer, list[Problem]]:
+    """The settings in `table`, which `path` holds, and everything that is wrong with them."""
+    base = path.absolute().parent if relative_to_file else None
+    problems: list[Problem] = []
+    generation = table.get(schema.GENERATION, {})
+    if not isinstance(generation, dict):
+        problems.append(
+            Problem(schema.GENERATION, "generation is not a table", "write [generation]")
+        )
+        generation = {}
+    flat = {name: raw for name, raw in table.items() if name not in schema.TABLES}
+    flat |= {f"{schema.GENERATION}.{name}": raw for name, raw in generation.items()}
+    values = _read_keys(flat, base, problems)
+    named = _read_presets(table.get(schema.PRESETS, {}), base, problems)
+    models = read_models(table.get(schema.MODELS, {}), problems)
+    presets = {
+        name: Layer("preset", found, dict.fromkeys(found, f"preset {name} in {path}"))
+        for name, found in named.items()
+    }
+    keys = (*values, *(f"{schema.MODELS}.{model.name}" for model in models))
+    return Layer("file", values, dict.fromkeys(keys, str(path)), presets, models), problems
 
 
 def read_environment(environ: Mapping[str, str]) -> Layer:
@@ -70,6 +83,14 @@ def read_environment(environ: Mapping[str, str]) -> Layer:
 
     An empty variable counts as unset. SettingsError names variable, value and what is allowed.
     """
+    layer, problems = examine_environment(environ)
+    if problems:
+        raise settings_error(problems)
+    return layer
+
+
+def examine_environment(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
+    """What `read_environment` reads, and everything that is wrong with it."""
     values: dict[str, Any] = {}
     where: dict[str, str] = {}
     problems: list[Problem] = []
@@ -77,14 +98,12 @@ def read_environment(environ: Mapping[str, str]) -> Layer:
         raw = environ[variable]
         try:
             found = _read_variable(variable, raw) if raw.strip() else {}
-            merge(values, found, variable)
+            schema.add_values(values, found, variable)
         except BadValue as bad:
             problems.append(Problem(variable, f"{variable}: {bad.message}", bad.remedy))
         else:
             where.update(dict.fromkeys(found, variable))
-    if problems:
-        raise _settings_error(problems)
-    return Layer("env", values, where)
+    return Layer("env", values, where), problems
 
 
 def read_given(origin: str, raw: Mapping[str, Any]) -> tuple[Layer, list[Problem]]:
@@ -99,43 +118,10 @@ def read_given(origin: str, raw: Mapping[str, Any]) -> tuple[Layer, list[Problem
             problems.append(schema.unknown_key(name))
             continue
         try:
-            merge(values, schema.read_key(row, given), name)
+            schema.add_values(values, schema.read_key(row, given), name)
         except BadValue as bad:
             problems.append(Problem(row.name, bad.message, bad.remedy, bad.content))
     return Layer(origin, values, dict.fromkeys(values, origin)), problems
-
-
-def _load(path: Path) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot read the settings file {path}: {error.strerror or type(error).__name__}",
-            "check the path and its permissions",
-        ) from error
-    if len(data) > _MAX_BYTES:
-        raise SettingsError(
-            f"the settings file {path} is larger than 1 MiB", "name a TOML file of settings"
-        )
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SettingsError(
-            f"{path}, line {line}: not UTF-8 text", "save the file as UTF-8"
-        ) from error
-    except RecursionError as error:
-        raise SettingsError(
-            f"{path}: nested too deeply", "write plain tables and values"
-        ) from error
-    except ValueError as error:
-        place = _LINE.search(str(error))
-        at = f", line {place[1]}" if place else ""
-        reason = _LINE.sub("", str(error))
-        raise SettingsError(f"{path}{at}: {reason}", "correct the TOML there") from error
 
 
 def _read_keys(
@@ -148,7 +134,7 @@ def _read_keys(
             problems.append(schema.unknown_key(key))
             continue
         try:
-            merge(values, _rebased(row, schema.read_key(row, raw), base), key)
+            schema.add_values(values, _rebased(row, schema.read_key(row, raw), base), key)
         except BadValue as bad:
             message = bad.message if key == row.name else f"{key}: {bad.message}"
             problems.append(Problem(key, message, bad.remedy))
@@ -211,10 +197,11 @@ def _read_init_llm(raw: str) -> dict[str, Any]:
 
 def _file_error(path: Path, problems: list[Problem]) -> SettingsError:
     first, *others = problems
-    return _settings_error([Problem(first.name, f"{path}: {first.message}", first.remedy), *others])
+    return settings_error([Problem(first.name, f"{path}: {first.message}", first.remedy), *others])
 
 
-def _settings_error(problems: list[Problem]) -> SettingsError:
+def settings_error(problems: list[Problem]) -> SettingsError:
+    """All `problems` as one error, the first one first."""
     message = ". ".join(dict.fromkeys(problem.message for problem in problems))
     hint = "; ".join(dict.fromkeys(problem.remedy for problem in problems))
     return SettingsError(message, hint)

@@ -34,13 +34,14 @@ def test_every_key_is_there_and_every_value_valid(tmp_path: Path) -> None:
     table = tomllib.loads(text)
     text = re.sub(r"^repainting_(start|end)", "# \\g<0>", text, flags=re.MULTILINE)
     shown = {field.name for field in SETTINGS if not field.hidden}
-    assert set(table) == {*shown, "generation", "presets"}
+    assert set(table) == {*shown, "generation", "presets", "models"}
     parameters = {field.name for field in FIELDS if not field.hidden} - {"save_dir"}
     assert set(table["generation"]) == parameters
     path = tmp_path / "all.toml"
     path.write_text(text, "utf-8")
     resolved = resolve(config_file=path, environ={"ACESTEP_HOME": str(tmp_path)}, cwd=tmp_path)
     assert resolved.request.timesignature == "4" and resolved.settings.threads == 8
+    assert [model.name for model in resolved.settings.models] == ["my-style"]
     # A region is said in one of two ways.
     parameters -= {"repainting_start", "repainting_end"}
     assert {resolved.origins[name] for name in parameters} == {"file"}

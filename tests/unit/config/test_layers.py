@@ -219,26 +219,6 @@ def test_bad_flags(place: Place, flags: dict[str, Any], kind: type, words: tuple
         assert word in f"{caught.value} | {caught.value.hint}"
 
 
-def test_presets(place: Place) -> None:
-    place.user("[presets.draft]\nsteps = 4\n[presets.fine]\nsteps = 20\nbatch = 2\n")
-    place.here("[presets.fine]\nsteps = 16\n")
-    assert place.resolve(preset="draft").request.inference_steps == 4
-    resolved = place.resolve(preset="fine")
-    assert (resolved.request.inference_steps, resolved.request.batch_size) == (16, 1)
-    assert resolved.origins["inference_steps"] == "preset"
-    found = config.find_presets(environ={"ACESTEP_HOME": str(place.home)}, cwd=place.inside)
-    assert found == {"draft": {"inference_steps": 4}, "fine": {"inference_steps": 16}}
-    with pytest.raises(UsageError, match="'drfat'") as caught:
-        place.resolve(preset="drfat")
-    assert "draft" in caught.value.hint
-
-
-def test_a_preset_where_there_is_none(place: Place) -> None:
-    with pytest.raises(UsageError) as caught:
-        place.resolve(preset="draft")
-    assert "[presets.draft]" in caught.value.hint
-
-
 def test_a_folder_that_is_gone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place.inside)
     place.inside.rmdir()
