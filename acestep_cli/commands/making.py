@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from acestep_cli.pipeline.plan import Wish
     from acestep_cli.request import SongRequest
     from acestep_cli.run import RunSpec
+    from acestep_cli.run.pinned import Pinned
 
 # Texts long enough to come from a file.
 TEXTS = (
@@ -60,12 +61,13 @@ class RunChoices:
 
 @dataclass(frozen=True, slots=True)
 class Songs:
-    """What is to be made: a resolved request, a wish for each item (none: the request's own), and
-    those for the case that there is no planner."""
+    """What is to be made: a resolved request, a wish for each item (none: the request's own), those
+    for the case that there is no planner, and what an earlier job fixes."""
 
     resolved: Resolved
     wishes: tuple[Wish, ...] = ()
     without_planner: Callable[[], tuple[Wish, ...]] | None = None
+    pinned: Pinned | None = None
 
 
 def typed(values: dict[str, Any], choices: RunChoices) -> dict[str, Any]:
@@ -134,6 +136,7 @@ def _spec(output: Output, songs: Songs, choices: RunChoices, target: Delivery) -
         command=("acestep", *output.arguments),
         wishes=songs.wishes,
         without_planner=songs.without_planner,
+        pinned=songs.pinned,
         output_file=target.file,
         to_stdout=target.to_stdout,
         plot_file=target.picture,

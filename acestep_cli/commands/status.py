@@ -69,7 +69,7 @@ def _events(job: KnownJob, deadline: float | None) -> Iterator[tuple[KnownJob, E
             if stage is not None:
                 yield job, StageFinished(stage, time.monotonic() - began)
             if now is not None and job.is_open:
-                yield job, StageStarted(now, total=100, unit="%")
+                yield job, StageStarted(now, unit="%")
             stage, began = now, time.monotonic()
         if stage is not None and job.is_open:
             yield job, StageProgress(stage, 100 * share_of(job), 100)

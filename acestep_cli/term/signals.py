@@ -17,9 +17,11 @@ _NOTICE = b"\nstopping after this step; again to leave at once\n"
 
 
 class StopSignals:
-    """What signals asked for: while a job polls, the first sets `requested`; all others raise."""
+    """What signals asked for: while a job polls, the first sets `requested`; all others raise.
+    `notice` is said to whoever asks first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, notice: bytes = _NOTICE) -> None:
+        self._notice = notice
         self.requested: ExitCode | None = None
         self.at_once = False
         self._polled = False
@@ -57,7 +59,7 @@ class StopSignals:
         if first and self._polled:
             # sys.stderr may be in the middle of a write here; the descriptor takes no locks.
             with suppress(OSError):
-                os.write(2, _NOTICE)
+                os.write(2, self._notice)
             return
         self.at_once = not first
         # Should something swallow this, the next signal ends the process without asking Python.

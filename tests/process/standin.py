@@ -49,6 +49,7 @@ class RunSpec:
     force: bool = False
     strict: bool = False
     plan_only: bool = False
+    pinned: Any = None
 
 
 def run_job(

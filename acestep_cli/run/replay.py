@@ -1,0 +1,272 @@
+"""What a record says must happen for its song to come again, with changes laid over it.
+
+A record is only a text: each value is read with the care that a plan gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from acestep_cli.config import Resolved, resolve
+from acestep_cli.config.schema import SETTINGS_BY_NAME
+from acestep_cli.config.sources import read_given
+from acestep_cli.errors import AceStepError, InputError, UsageError
+from acestep_cli.files import is_file
+from acestep_cli.jobs import is_job_id
+from acestep_cli.jobs.history import KnownJob
+from acestep_cli.pipeline.plan import Wish
+from acestep_cli.request import BY_NAME, SongRequest, check_makeable, validate
+from acestep_cli.request.problems import error_of
+from acestep_cli.request.values import complete
+from acestep_cli.run.pinned import Pinned, PinnedFolder
+from acestep_cli.run.wishes import read_wishes, with_typed
+from acestep_cli.weights.catalog import Kind
+
+_SOUNDS = ("src_audio", "reference_audio")
+_KINDS: tuple[Kind, ...] = ("dit", "vae", "text_encoder", "planner")
+_HARDWARE = ("device", "dtype", "threads", "lm_quantization")
+# These say where something lies and nothing of how it sounds.
+_PLACES = frozenset(("output_dir", "checkpoints", "offload_to_cpu"))
+# What the checkpoint decided where nobody else did.
+_OF_THE_MODEL = ("inference_steps", "guidance_scale", "shift")
+_OF_THE_PLANNER = frozenset(
+    (
+        "description", "sample_mode", "no_lm", "thinking", "use_format", "use_cot_caption",
+        "use_cot_language", "use_cot_metas", "use_cot_lyrics", "lm_model_path",
+    )
+)  # fmt: skip
+_ORIGINS = frozenset(("default", "file", "env", "flag", "preset", "plan", "source"))
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A job to be made again: what it is asked to do now, what is given for its songs, what stays
+    fixed, and the names of what was typed to be different."""
+
+    resolved: Resolved
+    wishes: tuple[Wish, ...]
+    pinned: Pinned
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What was typed: settings and parameters of a song, with the origin of each of those."""
+
+    settings: Mapping[str, Any]
+    song: Mapping[str, Any]
+    origins: Mapping[str, str]
+    now: Resolved
+
+
+def replay_of(
+    job: KnownJob,
+    flags: Mapping[str, Any],
+    *,
+    environ: Mapping[str, str],
+    config_file: str | None = None,
+    preset: str | None = None,
+) -> Replay:
+    """How `job` is made again with `flags`, raw values under any spelling, laid over its record.
+
+    Seeds stay unless typed, and what was given for each song unless typed too. Of the settings of
+    today those count that say where things lie. UsageError for what does not go together,
+    InputError for a record that cannot be.
+    """
+    asked, items = _request(job), _seeds(job)
+    typed = _typed(flags, environ, config_file, preset)
+    origins = _origins(job) | dict(typed.origins)
+    base = _without_source(asked, origins) if "src_audio" in typed.song else asked
+    if "model" in typed.song:
+        base = _without_defaults(base, origins)
+    request = _merged(base, typed, items).replace(save_dir=typed.now.request.save_dir)
+    request = _at_home(request, job, typed)
+    names = frozenset(typed.song)
+    resolved = Resolved(
+        request=request,
+        settings=typed.now.settings,
+        origins={**typed.now.origins, **origins, "save_dir": typed.now.origins["save_dir"]},
+        ignored=tuple(dict.fromkeys((*_texts(job.record.get("ignored")), *typed.now.ignored))),
+        warnings=tuple(validate(request)),
+        where={**typed.now.where, **dict.fromkeys(names, "flag")},
+    )
+    check_makeable(request)
+    wishes = _wishes(job, request, names)
+    changes = sorted({*names, *typed.settings} - _PLACES)
+    return Replay(resolved, wishes, _pinned(job, typed), tuple(changes))
+
+
+def _request(job: KnownJob) -> SongRequest:
+    raw = job.record.get("request")
+    if not isinstance(raw, Mapping):
+        raise _unusable(job, "it holds no request")
+    try:
+        return SongRequest.from_values(raw)
+    except AceStepError as error:
+        raise _unusable(job, error.message) from error
+
+
+def _seeds(job: KnownJob) -> tuple[int, ...]:
+    """The seed of every item."""
+    seeds = [item.get("seed") for item in job.items()]
+    if not seeds or not all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds):
+        raise _unusable(job, "it does not hold the seed of every song")
+    return tuple(cast(list[int], seeds))
+
+
+def _origins(job: KnownJob) -> dict[str, str]:
+    """Where the record says that each parameter came from."""
+    told = job.record.get("origins")
+    known = told if isinstance(told, Mapping) else {}
+    found = {name: known.get(name) for name in BY_NAME}
+    return {
+        name: origin if isinstance(origin, str) and origin in _ORIGINS else "default"
+        for name, origin in found.items()
+    }
+
+
+def _typed(
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    config_file: str | None,
+    preset: str | None,
+) -> _Typed:
+    """`flags` and the preset apart: the layers of today count for settings alone."""
+    layer, problems = read_given("flag", flags)
+    if problems:
+        raise error_of(problems)
+    settings = {name: value for name, value in layer.values.items() if name in SETTINGS_BY_NAME}
+    now = resolve(settings, config_file=config_file, environ=environ, preset=preset)
+    chosen = [name for name in BY_NAME if now.origins[name] == "preset"]
+    song = {name: getattr(now.request, name) for name in chosen}
+    song |= {name: value for name, value in layer.values.items() if name in BY_NAME}
+    completed = complete(song)
+    origins = {name: "preset" if name in chosen else "flag" for name in completed.values}
+    return _Typed(
+        settings,
+        completed.values,
+        {**origins, **dict.fromkeys((name for name in layer.values if name in BY_NAME), "flag")},
+        now,
+    )
+
+
+def _merged(base: SongRequest, typed: _Typed, seeds: tuple[int, ...]) -> SongRequest:
+    """`base` with what was typed and what has to give way to it."""
+    changes = dict(typed.song)
+    if changes.get("lyrics") and "instrumental" not in changes:
+        changes["instrumental"] = False
+    if "regions" in changes:
+        changes = {"repainting_start": 0.0, "repainting_end": None, **changes}
+    elif "repainting_start" in changes or "repainting_end" in changes:
+        changes["regions"] = ()
+    if "seed" not in changes:
+        # The tracks of one song share its seed.
+        songs = min(base.batch_size, len(seeds))
+        each = seeds[:: max(1, len(seeds) // songs)]
+        changes["seed"] = each[: changes.get("batch_size", songs)]
+    return base.replace(**changes)
+
+
+def _without_source(asked: SongRequest, origins: dict[str, str]) -> SongRequest:
+    """`asked` without the values that its source gave, as there is another one."""
+    given = [name for name, origin in origins.items() if origin == "source"]
+    origins.update(dict.fromkeys(given, "default"))
+    blank = SongRequest()
+    return asked.replace(**{name: getattr(blank, name) for name in given})
+
+
+def _without_defaults(asked: SongRequest, origins: Mapping[str, str]) -> SongRequest:
+    """`asked` without the numbers that its checkpoint decided, as there is another one."""
+    open_ = (name for name in _OF_THE_MODEL if origins[name] == "default")
+    return asked.replace(**dict.fromkeys(open_, None))
+
+
+def _at_home(request: SongRequest, job: KnownJob, typed: _Typed) -> SongRequest:
+    """`request` with the whole paths of its sounds, which were written as the folder of that run
+    saw them; what is a job stays one where it is still here."""
+    folder = typed.now.settings.output_dir
+    found = {}
+    for name in _SOUNDS:
+        text, path = getattr(request, name), _source(job, name).get("path")
+        if name in typed.song or not text or not isinstance(path, str) or not is_file(Path(path)):
+            continue
+        job_id = text.partition("_")[0]
+        if not (is_job_id(job_id) and is_file(folder / f"{job_id}.json")):
+            found[name] = path
+    return request.replace(**found)
+
+
+def _source(job: KnownJob, name: str) -> Mapping[str, Any]:
+    sources = job.record.get("sources")
+    one = sources.get(name) if isinstance(sources, Mapping) else None
+    return one if isinstance(one, Mapping) else {}
+
+
+def _wishes(job: KnownJob, request: SongRequest, typed: frozenset[str]) -> tuple[Wish, ...]:
+    wishes = read_wishes(job.record.get("wishes") or [])
+    if not wishes:
+        return ()
+    if len(wishes) == 1:
+        wishes *= request.batch_size
+    if len(wishes) != request.batch_size:
+        raise UsageError(
+            f"the job {job.job_id} holds {len(wishes)} songs and batch_size is "
+            f"{request.batch_size}",
+            "leave out --batch and give as many seeds",
+        )
+    return with_typed(wishes, request, typed)
+
+
+def _pinned(job: KnownJob, typed: _Typed) -> Pinned:
+    folders = {kind: one for kind in _KINDS if (one := _folder(job, kind)) is not None}
+    plans = bool(folders)
+    if "model" in typed.song:
+        folders = {kind: one for kind, one in folders.items() if kind == "planner"}
+    if "lm_model_path" in typed.song or (
+        "planner" not in folders and _OF_THE_PLANNER & typed.song.keys()
+    ):
+        folders.pop("planner", None)
+        plans = False
+    if "checkpoints" in typed.settings:
+        folders = {kind: replace(one, path=None) for kind, one in folders.items()}
+    hardware = job.record.get("hardware")
+    digests = {name: _source(job, name).get("sha256") for name in _SOUNDS}
+    return Pinned(
+        job_id=job.job_id,
+        checkpoints=folders,
+        plans=plans,
+        hardware=hardware if isinstance(hardware, Mapping) else None,
+        typed=frozenset(_HARDWARE) & typed.settings.keys(),
+        sources={
+            name: digest
+            for name, digest in digests.items()
+            if isinstance(digest, str) and name not in typed.song
+        },
+    )
+
+
+def _folder(job: KnownJob, kind: Kind) -> PinnedFolder | None:
+    """The record's checkpoint of `kind`."""
+    listed = job.record.get("checkpoints")
+    for one in listed if isinstance(listed, list) else []:
+        if not isinstance(one, Mapping) or one.get("kind") != kind:
+            continue
+        name, path, revision = (one.get(part) for part in ("name", "path", "revision"))
+        if isinstance(name, str) and isinstance(path, str) and isinstance(revision, str | None):
+            return PinnedFolder(name, Path(path), revision, str(one.get("fingerprint")))
+    return None
+
+
+def _texts(found: object) -> list[str]:
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+
+def _unusable(job: KnownJob, reason: str) -> InputError:
+    return InputError(
+        f"the job {job.job_id} cannot be made again from its record: {reason}",
+        "make the song anew with `acestep generate`",
+        code="bad_record",
+    )
