@@ -91,7 +91,7 @@ class FolderStore:
     def install(self) -> None:
         """As `Store.install`."""
         self._settle()
-        if not self.is_installed():
+        if self._growing.exists() or not self.is_installed():
             self._complete(_note_bytes(self.remote))
         for left in left_over(self._root, self.remote.entry.name):
             discard(left)
@@ -100,6 +100,9 @@ class FolderStore:
         if not self._growing.exists() and is_folder(self.folder):
             replace_bytes(self.folder / NOTE_FILE, note)  # nothing was fetched: it lacks a note
             return
+        names = {file.name for file in self.remote.files}
+        for stray in [path for path in self._growing.iterdir() if path.name not in names]:
+            stray.unlink()
         for file in self.remote.files:
             if size_of(self._growing / file.name) != file.size:
                 _share(self.folder / file.name, self._growing / file.name)
