@@ -13,7 +13,7 @@ common stays. The length is the source's.
 \b
 Examples:
   acestep morph song.wav --from-caption "solo piano" "solo church organ"
-  acestep morph song.wav --from-caption "calm folk" "furious metal" --n-max 0.7
+  acestep morph song.wav --from-caption "calm folk" "fast metal" --n-max 0.7
 """
 
 # Flow edit runs an Euler step of its own (pipeline facts 7.10).

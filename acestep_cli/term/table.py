@@ -11,6 +11,8 @@ from acestep_cli.term.words import on_one_line
 
 _GAP = "  "
 _CUT = "…"
+# No column is made narrower than this, so that what is left of its words still tells something.
+_LEAST = 12
 
 
 def columns_of(stream: TextIO, environ: Mapping[str, str]) -> int | None:
@@ -31,17 +33,35 @@ def table(rows: Iterable[Sequence[str]], columns: int | None = None) -> list[str
     """The lines of `rows`, all of the same number of cells, each column as wide as its widest cell
     and no line wider than `columns` (None: any width).
 
-    What moves the cursor is escaped. The last cell of a line is cut first.
+    What moves the cursor is escaped. The first cell of a line names it and stays whole; the last
+    one is cut first, then the widest between them, each while more than a few letters are left.
     """
     cells = [[on_one_line(cell) for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    if columns is not None:
+        widths = _fitted(widths, columns)
     lines = []
     for row in cells:
+        fitted = [cut(cell, size) for cell, size in zip(row, widths, strict=True)]
         padded = [
-            cell + " " * (size - width(cell)) for cell, size in zip(row[:-1], widths, strict=False)
+            cell + " " * (size - width(cell)) for cell, size in zip(fitted, widths, strict=True)
         ]
-        lines.append(cut(_GAP.join([*padded, row[-1]]).rstrip(), columns))
+        lines.append(cut(_GAP.join(padded).rstrip(), columns))
     return lines
+
+
+def _fitted(widths: Sequence[int], columns: int) -> list[int]:
+    """`widths` made smaller until a line fits into `columns`, as far as that leaves words."""
+    fitted, last = list(widths), len(widths) - 1
+    excess = sum(fitted) + len(_GAP) * last - columns
+    while excess > 0:
+        wide = [index for index in range(1, len(fitted)) if fitted[index] > _LEAST]
+        if not wide:
+            break
+        chosen = last if last in wide else max(wide, key=lambda index: fitted[index])
+        fitted[chosen] -= 1
+        excess -= 1
+    return fitted
 
 
 def width(text: str) -> int:

@@ -119,8 +119,11 @@ class World:
         after = self._everything()
         changed = {name for name in after if self._before.get(name) != after[name]}
         gone = self._before.keys() - after.keys()
-        found = [f"left {name!r}" for name in after if _LEFT.fullmatch(Path(name).name)]
-        strange = [name for name in changed if not _is_asked_for(name, line)]
+        # Checkpoints that are fetched or removed are guarded by a lock that stays.
+        locks = {name for name in after if name.startswith("checkpoints/.") and ".lock" in name}
+        left = [name for name in after.keys() - locks if _LEFT.fullmatch(Path(name).name)]
+        found = [f"left {name!r}" for name in left]
+        strange = [name for name in changed - locks if not _is_asked_for(name, line)]
         found += [f"wrote {name!r}" for name in strange]
         if gone and "remove" not in line.arguments:
             found.append(f"removed {sorted(gone)}")

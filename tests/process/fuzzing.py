@@ -17,7 +17,7 @@ from tests.process.fuzz_values import INPUTS, ODD, good, odd
 from tests.process.tree import Spoken
 
 # Verbs that take seconds even with the stand-in are drawn more rarely.
-_RARE = {("health",): 0.2, ("models", "pull"): 0.5}
+_RARE = {("health",): 0.2, ("models", "pull"): 0.25}
 # What a verb cannot do without, and no argument asks for.
 _NEEDED = {
     ("lego",): ("--track", "guitar"),

@@ -218,7 +218,7 @@ MADE = (
 )  # fmt: skip
 ASKED = (
     Documented("acestep status JOB", said("succeeded", "_1.mp3"), (_QUICK,)),
-    Documented("acestep status", refused("error: ", "last"), code=2),
+    Documented("acestep status", refused("error: ", "job"), code=2),
     Documented("acestep models", said("acestep-v15-turbo", "acestep-5Hz-lm-0.6B", "vae")),
     Documented("acestep health", said("Status: OK")),
     Documented("acestep help", said("Usage: acestep", "generate", "random")),

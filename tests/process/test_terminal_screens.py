@@ -70,7 +70,7 @@ def test_a_run_is_drawn_in_place(width: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(
-    "arguments", [["jobs"], ["status", "last"], ["models"], ["config"], ["jobs", "--limit", "1"]]
+    "arguments", [["jobs"], ["status", "last"], ["models"], ["config", "--quiet"], ["jobs", "-q"]]
 )
 def test_tables_fit(arguments: list[str], width: int, jobs: list[str], tmp_path: Path) -> None:
     seen = see(tmp_path, width, *arguments)

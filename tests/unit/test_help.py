@@ -42,6 +42,7 @@ def examples(one: Spoken) -> list[str]:
 
 def calls(line: str) -> list[list[str]]:
     """The arguments of every call of acestep in a line of a shell."""
+    line = re.sub(r'"(\$\([^()]*\))"', r"\1", line)
     reader = shlex.shlex(line, posix=True, punctuation_chars="|&;<>()")
     reader.whitespace_split = True
     parts: list[list[str]] = [[]]
@@ -129,6 +130,7 @@ def test_fits_the_terminal(tmp_path: Path) -> None:
         ("acestep a 'b c' | grep x", [["a", "b c"]]),
         ("acestep a > x.txt; acestep b < y", [["a"], ["b"]]),
         ("cat x | acestep a -", [["a", "-"]]),
+        ('du "$(acestep a b)"', [["a", "b"]]),
         ("X=1 mpv $(acestep a) <(acestep b 'c (d)')", [["a"], ["b", "c (d)"]]),
     ],
 )
