@@ -139,7 +139,9 @@ def _drawn(sound: Any, rate: int, title: str, sections: Sections) -> Any:
     seconds = sound.shape[1] / rate
     figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI, facecolor=_PAPER)
     FigureCanvasAgg(figure)
-    wave = figure.add_axes((0.062, 0.635, 0.865, 0.225))
+    labels = _labels(sections, seconds, 0.865)
+    # The names of sections take their room from the wave.
+    wave = figure.add_axes((0.062, 0.635, 0.865, 0.225 if labels else 0.265))
     image = figure.add_axes((0.062, 0.085, 0.865, 0.525))
     scale = figure.add_axes((0.938, 0.085, 0.011, 0.525))
     _draw_wave(wave, sound, seconds)
@@ -152,7 +154,7 @@ def _drawn(sound: Any, rate: int, title: str, sections: Sections) -> Any:
     wave.tick_params(labelbottom=False)
     image.set_xlabel("time (min:s)", color=_GREY, fontsize=8.5)
     _draw_title(figure, title, f"{_clock(seconds, 1)} · {rate / 1000:g} kHz")
-    _draw_sections(figure, (wave, image), _labels(sections, seconds, 0.865))
+    _draw_sections(figure, (wave, image), labels)
     return figure
 
 

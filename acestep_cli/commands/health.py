@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from acestep_cli import __version__
 from acestep_cli.commands.making import settings_options
@@ -14,7 +14,9 @@ from acestep_cli.commands.verb import RUN, GroupedOption, Verb
 from acestep_cli.config import SETTINGS
 from acestep_cli.config.paths import current_folder
 from acestep_cli.term.output import Output, Result
-from acestep_cli.term.words import on_one_line
+from acestep_cli.term.streams import wants_colour
+from acestep_cli.term.table import columns_of
+from acestep_cli.term.words import RED, YELLOW, on_one_line, paint
 
 if TYPE_CHECKING:
     from acestep_cli.run.check import Check
@@ -31,6 +33,11 @@ Examples:
   acestep health
   acestep health --brief --json
 """
+
+_COLOURS = {"warn": YELLOW, "fail": RED}
+# A status with the blanks behind it, and those behind a name.
+_MARGIN = 8
+_LEAST_COLUMNS = 30
 
 
 def health(
@@ -59,20 +66,37 @@ def health(
             "status": "failed" if failed else "ok",
             "checks": [check.as_dict() for check in checks],
         },
-        lines=(*_lines(checks), f"Status: {'FAILED' if failed else 'OK'}"),
+        lines=(*_lines(checks, output.answer), f"Status: {'FAILED' if failed else 'OK'}"),
         error=failed[0].error if failed else None,
     )
 
 
-def _lines(checks: Sequence[Check]) -> list[str]:
-    """A line for each check and each hint: `warn  planner  none is installed`."""
+def _lines(checks: Sequence[Check], stream: TextIO) -> list[str]:
+    """A line for each check and each hint, `warn  planner  none is installed`; on a terminal as
+    many as it takes."""
+    colour, columns = wants_colour(stream, os.environ), columns_of(stream, os.environ)
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:
-        lines.append(f"{check.status:<4}  {check.name:<{width}}  {on_one_line(check.detail)}")
-        if check.hint:
-            lines.append(f"{'':<4}  {'':<{width}}  hint: {on_one_line(check.hint)}")
+        status = f"{check.status:<4}"
+        if check.status in _COLOURS:
+            status = paint(status, _COLOURS[check.status], colour)
+        hint = [f"hint: {check.hint}"] if check.hint else []
+        told = [line for text in (check.detail, *hint) for line in _wrapped(text, width, columns)]
+        lines.append(f"{status}  {check.name:<{width}}  {told[0]}".rstrip())
+        lines += [f"{'':<{width + _MARGIN}}{line}" for line in told[1:]]
     return lines
+
+
+def _wrapped(text: str, width: int, columns: int | None) -> list[str]:
+    """`text` on the lines that it takes beside names of `width`; one where nobody looks."""
+    import textwrap
+
+    line = on_one_line(text)
+    if columns is None:
+        return [line]
+    room = max(_LEAST_COLUMNS, columns - width - _MARGIN)
+    return textwrap.wrap(line, room, break_on_hyphens=False) or [""]
 
 
 def _build_tiny(folder: Path) -> Path:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 import sys
 from pathlib import Path
 
@@ -111,6 +114,47 @@ def test_brief_loads_nothing_heavy_and_torch_waits_for_the_first_line(tmp_path: 
         "main(['health'])\n"
     )
     assert run([sys.executable, "-c", program], tmp_path, env=machine(tmp_path)).returncode == 50
+
+
+def on_terminal(folder: Path, **variables: str) -> str:
+    """What a brief look shows on a terminal of 60 columns."""
+    ours, theirs = pty.openpty()
+    command = acestep("health", "--brief", "--quiet")
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=machine(folder, **{"COLUMNS": "60", **variables}),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                shown += chunk
+        except OSError:
+            pass  # Linux reports the closed other end of a terminal as an error
+    os.close(ours)
+    assert process.returncode == 3
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_lines_that_fit_and_colour_that_says_no_more(tmp_path: Path) -> None:
+    shown = on_terminal(tmp_path, NO_COLOR="1")
+    assert max(map(len, shown.splitlines())) <= 60
+    assert "\x1b" not in shown
+    margin = shown.splitlines()[0].index("3.")
+    assert any(line.startswith(" " * margin + "hint: ") for line in shown.splitlines())
+    coloured = on_terminal(tmp_path)
+    assert "\x1b[31mfail\x1b[0m" in coloured
+    plain = coloured.replace("\x1b[31m", "").replace("\x1b[33m", "").replace("\x1b[0m", "")
+    assert _beginnings(plain) == _beginnings(shown)
+
+
+def _beginnings(shown: str) -> list[list[str]]:
+    """Status and name of every check: what is free changes from one moment to the next."""
+    return [line.split()[:2] for line in shown.splitlines() if line[0] != " "]
 
 
 def test_names_of_files_cannot_command_a_terminal(tmp_path: Path) -> None:
