@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from acestep_cli.events import (
     Adjusted,
     Event,
+    JobStarted,
     Noted,
     Planned,
     StageFinished,
@@ -94,6 +95,8 @@ def remark(event: Event, *, colour: bool, numbered: bool = False) -> str:
         name = f"plan {event.index + 1}:" if numbered else "plan:"
         indented = "\n      ".join(words.song_lines(event.metas, event.codes))
         return f"{words.paint(name, words.CYAN, colour)} {indented}"
+    if isinstance(event, JobStarted):
+        return f"{words.paint('job:', words.CYAN, colour)} {event.job_id}"
     if isinstance(event, Noted):
         return f"{words.paint('note:', words.CYAN, colour)} {event.message}"
     if isinstance(event, Warned):
