@@ -8,6 +8,7 @@ only the beginning is written. One JSON object a line: before each command line 
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import io
 import json
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -127,14 +129,21 @@ def build(folder: Path) -> World:
 
 
 def end_workers(world: World) -> None:
-    """End the processes that a line left at work in this folder."""
+    """End the processes that a line left at work in this folder, and what they left half-written.
+
+    What they do is tried elsewhere.
+    """
     for path in world.new_records():
         pid = json.loads(path.read_text("utf-8"))["pid"]
-        if pid != os.getpid():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        if pid == os.getpid():
+            continue
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.01)
+        for part in path.parent.glob(".*.part"):
+            part.unlink()
 
 
 def report(one: Line, world: World) -> dict[str, Any]:
@@ -146,8 +155,8 @@ def report(one: Line, world: World) -> dict[str, Any]:
     said = answer(one.arguments, one.stdin, world.environ(one))
     faulthandler.cancel_dump_traceback_later()
     seconds = time.monotonic() - began
-    faults = world.faults(one, said)
     end_workers(world)
+    faults = world.faults(one, said)
     world.mend()
     return {
         "number": one.number,
