@@ -108,7 +108,9 @@ def _insertions(text: str, found: list[Statement], new: Mapping[Path, Any]) -> I
                 lines.append(f"{key} = {toml_value(value)}")
         before = newline if place and not text[:place].endswith("\n") else ""
         blank = newline if opening and text else ""
-        yield place, place, before + blank + "".join(line + newline for line in lines)
+        is_first = not table and not any(not one.table for one in found)
+        after = newline if is_first and text[place:].strip() else ""
+        yield place, place, before + blank + "".join(line + newline for line in lines) + after
 
 
 def _place(text: str, found: list[Statement], table: Path) -> tuple[int, str, bool]:

@@ -15,6 +15,8 @@ from acestep_cli.config.tomlfile import toml_value
 from acestep_cli.request import BY_NAME, Field, as_plain
 
 COVER = "***"
+# Where nothing is said of them, they are on for songs from words, and off for edits.
+_ON = frozenset(("thinking", "use_format", "use_cot_caption", "use_cot_language", "use_cot_metas"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ def row_of(resolved: Resolved, field: Field) -> Row:
     """The row of one setting or parameter, secrets covered."""
     holder: Any = resolved.settings if field.name in schema.SETTINGS_BY_NAME else resolved.request
     value = plain(field, getattr(holder, field.name, None))
+    if value is None and field.name in _ON:
+        value = True
     return Row(
         schema.full_key(field),
         covered(field, value),
