@@ -35,16 +35,28 @@ class Pinned:
     checkpoints: by what they are; without all three parts of a set there is none, and the set is
     chosen as for every song. plans: whether the planner is fixed too, to the one among the
     checkpoints or, without one there, to none. hardware: as its record has it, None for what this
-    machine chooses. typed: settings that were typed and so win. sources: SHA-256 of the sounds by
-    their parameter.
+    machine chooses. roots: further folders of checkpoints. typed: settings that were typed and so
+    win. sources: SHA-256 of the sounds by their parameter.
     """
 
     job_id: str
     checkpoints: Mapping[Kind, PinnedFolder] = field(default_factory=dict)
     plans: bool = True
     hardware: Mapping[str, Any] | None = None
+    roots: tuple[Path, ...] = ()
     typed: Collection[str] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    def places(self, usual: tuple[Place, ...]) -> tuple[Place, ...]:
+        """The `usual` places and, behind them, those of the earlier job; the demonstration last."""
+        known = {place.path for place in usual}
+        own = [
+            Place(root, f"the checkpoints of {self.job_id}")
+            for root in self.roots
+            if root not in known
+        ]
+        real = [place for place in usual if not place.is_demo]
+        return (*real, *own, *(place for place in usual if place.is_demo))
 
     def find(self, task: str, places: Sequence[Place]) -> CheckpointSet | None:
         """The checkpoints of the earlier job, None where none are fixed; errors as in

@@ -50,6 +50,8 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     settings, resolved = spec.resolved.settings, spec.resolved
     asked = resolved.request
     places = search_places(settings.checkpoints, environ=os.environ, cwd=Path.cwd())
+    if spec.pinned is not None:
+        places = spec.pinned.places(places)
     checkpoints = _checkpoints(spec, places)
     folder = Path(asked.save_dir or settings.output_dir)
     sounds = open_sounds(asked, folder)

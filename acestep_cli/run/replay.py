@@ -77,7 +77,7 @@ def replay_of(
     InputError for a record that cannot be.
     """
     asked, items = _request(job), _seeds(job)
-    typed = _typed(flags, environ, config_file, preset)
+    typed = _typed(asked, flags, environ, config_file, preset)
     origins = _origins(job) | dict(typed.origins)
     base = _without_source(asked, origins) if "src_audio" in typed.song else asked
     if "model" in typed.song:
@@ -93,8 +93,9 @@ def replay_of(
         warnings=tuple(validate(request)),
         where={**typed.now.where, **dict.fromkeys(names, "flag")},
     )
-    check_makeable(request)
     wishes = _wishes(job, request, names)
+    if not wishes:
+        check_makeable(request)
     changes = sorted({*names, *typed.settings} - _PLACES)
     return Replay(resolved, wishes, _pinned(job, typed), tuple(changes))
 
@@ -129,6 +130,7 @@ def _origins(job: KnownJob) -> dict[str, str]:
 
 
 def _typed(
+    asked: SongRequest,
     flags: Mapping[str, Any],
     environ: Mapping[str, str],
     config_file: str | None,
@@ -143,14 +145,14 @@ def _typed(
     chosen = [name for name in BY_NAME if now.origins[name] == "preset"]
     song = {name: getattr(now.request, name) for name in chosen}
     song |= {name: value for name, value in layer.values.items() if name in BY_NAME}
-    completed = complete(song)
-    origins = {name: "preset" if name in chosen else "flag" for name in completed.values}
-    return _Typed(
-        settings,
-        completed.values,
-        {**origins, **dict.fromkeys((name for name in layer.values if name in BY_NAME), "flag")},
-        now,
-    )
+    # An edit stays what it is, whatever its new source or region would mean by itself.
+    task = {} if asked.task_type == SongRequest().task_type else {"task_type": asked.task_type}
+    implied = complete({**task, **song}).values
+    if "task_type" not in song and task:
+        implied.pop("task_type")
+    origins = {name: "preset" if name in chosen else "flag" for name in implied}
+    origins |= {name: "flag" for name in layer.values if name in song}
+    return _Typed(settings, implied, origins, now)
 
 
 def _merged(base: SongRequest, typed: _Typed, seeds: tuple[int, ...]) -> SongRequest:
@@ -223,6 +225,7 @@ def _wishes(job: KnownJob, request: SongRequest, typed: frozenset[str]) -> tuple
 def _pinned(job: KnownJob, typed: _Typed) -> Pinned:
     folders = {kind: one for kind in _KINDS if (one := _folder(job, kind)) is not None}
     plans = bool(folders)
+    roots = dict.fromkeys(one.path.parent for one in folders.values() if one.path is not None)
     if "model" in typed.song:
         folders = {kind: one for kind, one in folders.items() if kind == "planner"}
     if "lm_model_path" in typed.song or (
@@ -232,6 +235,7 @@ def _pinned(job: KnownJob, typed: _Typed) -> Pinned:
         plans = False
     if "checkpoints" in typed.settings:
         folders = {kind: replace(one, path=None) for kind, one in folders.items()}
+        roots = {}
     hardware = job.record.get("hardware")
     digests = {name: _source(job, name).get("sha256") for name in _SOUNDS}
     return Pinned(
@@ -239,6 +243,7 @@ def _pinned(job: KnownJob, typed: _Typed) -> Pinned:
         checkpoints=folders,
         plans=plans,
         hardware=hardware if isinstance(hardware, Mapping) else None,
+        roots=tuple(roots),
         typed=frozenset(_HARDWARE) & typed.settings.keys(),
         sources={
             name: digest
