@@ -232,10 +232,10 @@ ASKED = (
 )
 _KEYS: dict[str, tuple[str, str, object]] = {
     "api_url": ("http://127.0.0.1:8001", "http://127.0.0.1:8002", "http://127.0.0.1:8002"),
-    "generation.thinking": ("", "false", False),
-    "generation.use_format": ("", "false", False),
-    "generation.use_cot_caption": ("", "false", False),
-    "generation.use_cot_language": ("", "false", False),
+    "generation.thinking": ("true", "false", False),
+    "generation.use_format": ("true", "false", False),
+    "generation.use_cot_caption": ("true", "false", False),
+    "generation.use_cot_language": ("true", "false", False),
     "generation.batch_size": ("1", "2", 2),
     "generation.audio_format": ("mp3", "wav", "wav"),
     "generation.vocal_language": ("unknown", "ja", "ja"),
