@@ -19,7 +19,7 @@ from acestep_cli.config.lock import only_writer
 from acestep_cli.config.statements import Path as KeyPath
 from acestep_cli.config.tomlfile import TomlFile, read_toml
 from acestep_cli.errors import AceStepError, OutputError, SettingsError
-from acestep_cli.files import atomic_target, write_error
+from acestep_cli.files import atomic_target, remove_stale_parts, write_error
 from acestep_cli.request import BY_NAME, Field, SongRequest, validate
 from acestep_cli.request.values import complete
 
@@ -180,6 +180,8 @@ def _replace(target: Path, text: str, *, private: bool) -> None:
     mode = stat.S_IMODE(target.stat().st_mode) if exists else None
     if private:
         mode = _PRIVATE if mode is None else mode & ~_OTHERS
+    # Nobody else is writing, so what lies there was left by a killed writer.
+    remove_stale_parts(target)
     with atomic_target(target, overwrite=True) as temporary:
         # Nobody else may read it before it has its mode.
         opener = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL,
