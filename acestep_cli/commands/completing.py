@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, split_arg_string
 
 from acestep_cli.errors import AceStepError
 
 if TYPE_CHECKING:
     from acestep_cli.config import Resolved
     from acestep_cli.jobs.history import KnownJob
+    from acestep_cli.request import Field
     from acestep_cli.weights.catalog import Kind
     from acestep_cli.weights.folder import Folder
     from acestep_cli.weights.places import Place
@@ -112,26 +113,21 @@ def complete_preset(ctx: click.Context, incomplete: str) -> Iterator[Item]:
 
 @completer
 def complete_setting(ctx: click.Context, incomplete: str) -> Iterator[Item]:
-    """The keys of settings; songs' parameters by their bare name only where that was begun."""
-    from acestep_cli.config import SETTINGS, full_key
+    """The keys of settings, songs' parameters by their bare name only where that was begun; behind
+    a key its values."""
+    from acestep_cli.config import SETTINGS, find_key, full_key
     from acestep_cli.request import FIELDS
 
+    before = _word_before(incomplete)
+    row = None if before.startswith("-") else find_key(before)
+    if row is not None:
+        yield from _values(row, ctx, incomplete)
+        return
     rows = [row for row in (*SETTINGS, *FIELDS) if not row.hidden and row.name != "save_dir"]
     yield from (_item(full_key(row), row.help) for row in rows)
     if incomplete:
         songs = (row for row in rows if full_key(row) != row.name)
         yield from (_item(row.name, row.help) for row in songs)
-
-
-@completer
-def complete_topic(ctx: click.Context, incomplete: str) -> Iterator[Item]:
-    """What can be explained: topics and commands."""
-    from acestep_cli.guide import TOPICS
-
-    yield from (_item(name, words) for name, words in TOPICS.items())
-    root = ctx.find_root()
-    if isinstance(root.command, click.Group):
-        yield from root.command.shell_complete(root, incomplete)
 
 
 @completer
@@ -164,6 +160,42 @@ complete_device = complete_words(
 complete_meter = complete_words((meter, "") for meter in ("2/4", "3/4", "4/4", "6/8"))
 
 _HERE = "installed"
+_BY_FIELD: dict[str, Completer] = {
+    "device": complete_device,
+    "keyscale": complete_key,
+    "lm_model_path": complete_planner,
+    "model": complete_model,
+    "src_audio": complete_source,
+    "timesignature": complete_meter,
+    "vocal_language": complete_language,
+}
+
+
+def field_completer(field: Field) -> Completer | None:
+    """What is offered for the values of a parameter or a setting; None where anything goes."""
+    if field.choices:
+        return complete_words((str(choice), "") for choice in field.choices)
+    return _BY_FIELD.get(field.name)
+
+
+def _values(field: Field, ctx: click.Context, incomplete: str) -> list[Item]:
+    if field.kind == "bool":
+        return [_item("true", ""), _item("false", "")]
+    complete = field_completer(field)
+    # The completers of values ask for no parameter of click's.
+    return [] if complete is None else complete(ctx, ctx.command.params[0], incomplete)
+
+
+def _word_before(incomplete: str) -> str:
+    """The word before the one that is completed, as the script of the shell handed it over."""
+    words = split_arg_string(os.environ.get("COMP_WORDS", ""))
+    place = os.environ.get("COMP_CWORD", "")
+    # bash and zsh give the number of the word, fish the word itself, which stands there already.
+    if place.isdigit():
+        words = words[: int(place)]
+    elif incomplete and words[-1:] == [incomplete]:
+        words.pop()
+    return words[-1] if words else ""
 
 
 def _item(value: str, words: str) -> Item:
@@ -185,7 +217,9 @@ def _places(ctx: click.Context) -> Sequence[Place]:
     from acestep_cli.weights.places import search_places
 
     settings = _resolved(ctx).settings
-    places = search_places(settings.checkpoints, environ=os.environ, cwd=current_folder())
+    places = search_places(
+        settings.checkpoints, environ=os.environ, cwd=current_folder(), further=settings.models
+    )
     return [place for place in places if not place.is_demo]
 
 
@@ -197,14 +231,16 @@ def _installed(ctx: click.Context, kind: Kind) -> Sequence[Folder]:
 
 def _checkpoints(ctx: click.Context, kinds: Sequence[Kind]) -> Iterator[Item]:
     """The checkpoints of `kinds`, those that are here first, then those that can be fetched."""
-    from acestep_cli.weights.catalog import CATALOG
+    from acestep_cli.weights.locate import installed
 
-    here = [folder for kind in kinds for folder in _installed(ctx, kind)]
+    places = _places(ctx)
+    here = [folder for kind in kinds for folder in installed(places, kind)]
     yield from (_item(folder.name, f"{_HERE}; {_kind_of(folder)}") for folder in here)
     names = {folder.name for folder in here}
-    for entry in CATALOG:
-        if entry.kind in kinds and entry.name not in names:
-            yield _item(entry.name, entry.note or f"{entry.kind} to fetch")
+    known = {entry.name: entry for place in places for entry in place.entries.values()}
+    for name, entry in known.items():
+        if entry.kind in kinds and name not in names:
+            yield _item(name, entry.note)
 
 
 def _kind_of(folder: Folder) -> str:

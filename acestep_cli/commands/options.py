@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from acestep_cli.commands import completing
+from acestep_cli.commands.completing import field_completer
 from acestep_cli.commands.verb import GroupedOption
 from acestep_cli.request import FIELDS, Field
 
@@ -35,15 +35,6 @@ _METAVARS = {
 }
 # These may be given several times, or as one text with commas.
 _REPEATED = ("regions", "tracks")
-_COMPLETERS: dict[str, completing.Completer] = {
-    "device": completing.complete_device,
-    "keyscale": completing.complete_key,
-    "lm_model_path": completing.complete_planner,
-    "model": completing.complete_model,
-    "src_audio": completing.complete_source,
-    "timesignature": completing.complete_meter,
-    "vocal_language": completing.complete_language,
-}
 # More words than this would not fit the column of the help; the sentence beside them names them.
 _MOST_LISTED = 4
 
@@ -59,7 +50,7 @@ def _field_option(field: Field) -> GroupedOption:
         value_type = click.Path(readable=False) if field.kind == "path" else str
         kind = {"type": value_type, "metavar": _metavar(field)}
         kind["multiple"] = field.kind in _REPEATED
-    if completer := _completer(field):
+    if completer := field_completer(field):
         kind["shell_complete"] = completer
     return GroupedOption(
         [field.name, *field.flags],
@@ -75,9 +66,3 @@ def _metavar(field: Field) -> str:
     if field.kind == "choice" and len(field.choices) <= _MOST_LISTED:
         return "|".join(map(str, field.choices))
     return _METAVARS[field.kind]
-
-
-def _completer(field: Field) -> completing.Completer | None:
-    if field.choices:
-        return completing.complete_words((str(choice), "") for choice in field.choices)
-    return _COMPLETERS.get(field.name)
