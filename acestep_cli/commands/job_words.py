@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -164,6 +163,10 @@ def _song(item: Mapping[str, Any]) -> str:
     return " · ".join(fact for fact in facts if fact)
 
 
-def path_or_name(job: KnownJob) -> list[str]:
-    """The audio of `job` by its paths, where a file is gone by its name."""
-    return [str(path or Path(name)) for name, path in job.audio()]
+def listed(job: KnownJob, width: int | None) -> list[str]:
+    """The audio of `job`, where a file is gone as the record tells it. On a terminal, which has a
+    `width`, names are escaped that it would obey."""
+    return [
+        on_one_line(name) if path is None or width is not None else str(path)
+        for name, path in job.audio()
+    ]

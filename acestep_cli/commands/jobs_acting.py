@@ -11,11 +11,12 @@ from acestep_cli.commands.amounts import seconds_of
 from acestep_cli.commands.asking import confirm
 from acestep_cli.commands.job_removal import removal_of, remove
 from acestep_cli.commands.job_words import (
+    columns,
     folder_options,
     found_jobs,
     history_of,
     job_argument,
-    path_or_name,
+    listed,
 )
 from acestep_cli.commands.status import code_of, followed
 from acestep_cli.commands.verb import RUN, GroupedOption, Verb
@@ -119,7 +120,7 @@ def wait(
     errors = [error for job in ended if (error := _error_of(job, seconds)) is not None]
     return Result(
         data=[job.as_dict() for job in ended],
-        lines=tuple(line for job in ended for line in path_or_name(job)),
+        lines=tuple(line for job in ended for line in listed(job, columns(output))),
         error=errors[0] if errors else None,
     )
 

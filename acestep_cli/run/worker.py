@@ -70,6 +70,9 @@ def start_worker(spec: RunSpec) -> Started:
     except AceStepError as error:
         record.fail(error)
         raise
+    finally:
+        if record.as_dict()["exit_code"] is not None:
+            _drop_empty(log)
     from acestep_cli.jobs.history import open_job
 
     warnings = tuple(event for event in job.early if isinstance(event, Warned))
@@ -101,10 +104,10 @@ def _hand_over(handed: _Handed, log: Path) -> None:
     if ready == _READY:
         _let_go(worker)
         return
-    status = worker.wait()
+    status, reason = worker.wait(), _last_line(log)
     raise AceStepError(
-        f"the worker of the job did not start: {_last_line(log) or f'it ended with {status}'}",
-        f"see {log}, or leave out --no-wait",
+        f"the worker of the job did not start: {reason or f'it ended with {status}'}",
+        f"see {log}, or leave out --no-wait" if reason else "leave out --no-wait",
         code="no_worker",
     )
 
@@ -160,6 +163,7 @@ def work(cancelled: CancelPoll) -> ExitCode:
     try:
         return run_prepared(handed.job, record, (), cancelled).exit_code
     finally:
+        sys.stderr.flush()
         _drop_empty(handed.path.with_suffix(".log"))
 
 
@@ -173,7 +177,6 @@ def _leave_streams() -> None:
 
 def _drop_empty(log: Path) -> None:
     """Remove a log that holds nothing."""
-    sys.stderr.flush()
     with suppress(OSError):
         if log.stat().st_size == 0:
             log.unlink()

@@ -1,56 +1,52 @@
-"""Columns: whole without a terminal, no wider than a terminal has room for."""
+"""Columns that line up, lines that fit, words that cannot command a terminal."""
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from acestep_cli.term.table import cut, table, width
+from acestep_cli.term.table import columns_of, cut, table, width
 
-ROWS = [
-    ("NAME", "VALUE", "FROM"),
-    ("generation.lm_repetition_penalty", "a value of many words that goes on", "the settings file"),
-    ("device", "cpu", "default"),
-]
+ROWS = [("one", "1", "warm lofi"), ("twenty", "22", "日本の歌"), ("", "3", "cafe\u0301 \x1b[2J\n")]
 
 
-def test_a_pipe_takes_any_width() -> None:
-    lines = table(ROWS)
-    assert lines[1].split("  ") == list(ROWS[1])
-    assert [line.index(row[2]) for line, row in zip(lines, ROWS, strict=True)] == [70] * 3
+class Terminal(io.StringIO):
+    """A terminal without a size of its own."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        raise OSError("no descriptor")
+
+
+def test_columns_line_up() -> None:
+    assert table(ROWS) == [
+        "one     1   warm lofi",
+        "twenty  22  日本の歌",
+        "        3   cafe\u0301 \\x1b[2J\\n",
+    ]
     assert table([]) == []
+    assert table([("日本", "a"), ("x", "b")]) == ["日本  a", "x     b"]
 
 
-@pytest.mark.parametrize("columns", [10, 40, 60, 75, 80, 200])
+@pytest.mark.parametrize("columns", [1, 2, 5, 12, 15, 20, 25, 26, 40])
 def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
-    lines = table([*ROWS, ("日本語" * 9, "日本語" * 9, "日本語" * 9)], columns)
-    assert all(width(line) <= columns for line in lines)
+    lines = table(ROWS, columns)
+    assert max(map(width, lines)) <= columns
+    assert any(line.endswith("…") for line in lines) == (columns < 26)
 
 
-def test_every_column_keeps_some_of_its_words() -> None:
-    name, _, last = ROWS[1]
-    assert table(ROWS[1:], 80)[0] == f"{name}  a value of many words that goes…  the setting…"
-    assert table(ROWS[1:], 62)[0] == f"{name}  a value of ma…  the setting…"
-    assert table(ROWS[1:], 62)[1].split() == ["device", "cpu", "default"]
-    assert len(last) > 12
+def test_what_is_cut_shows_it() -> None:
+    assert cut("warm lofi", 9) == "warm lofi"
+    assert cut("warm lofi", 8) == "warm lo…"
+    assert cut("日本の歌", 6) == "日本…"
+    assert cut("warm lofi", None) == "warm lofi"
 
 
-def test_the_first_column_stays_whole() -> None:
-    assert [line.split("  ")[0].rstrip() for line in table(ROWS, 50)] == [row[0] for row in ROWS]
-
-
-def test_what_moves_the_cursor_is_escaped() -> None:
-    assert table([("a\nb", "\x1b[31m")]) == ["a\\nb  \\x1b[31m"]
-
-
-@pytest.mark.parametrize(
-    ("text", "columns", "expected"),
-    [
-        ("abc", 3, "abc"),
-        ("abcd", 3, "ab…"),
-        ("日本語", 5, "日本…"),
-        ("a b", 2, "a…"),
-        ("x", None, "x"),
-    ],
-)
-def test_cut(text: str, columns: int | None, expected: str) -> None:
-    assert cut(text, columns) == expected
+def test_the_width_is_that_of_the_terminal() -> None:
+    assert columns_of(io.StringIO(), {"COLUMNS": "40"}) is None, "a pipe takes any width"
+    assert columns_of(Terminal(), {"COLUMNS": "40"}) == 40
+    for odd in ("", "0", "-3", "wide", "４０"):
+        assert columns_of(Terminal(), {"COLUMNS": odd}) is None
