@@ -48,7 +48,7 @@ def _below(context: click.Context, word: str, *, topics: bool) -> click.Context:
     found = group.get_command(context, word)
     if found is not None:
         settings = dict(found.context_settings)
-        return found.context_class(found, info_name=word, parent=context, **settings)
+        return found.context_class(found, info_name=found.name, parent=context, **settings)
     import difflib
 
     known = [*group.list_commands(context), *(guide.TOPICS if topics else ())]

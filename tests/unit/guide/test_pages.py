@@ -12,15 +12,15 @@ import pytest
 from acestep_cli import guide
 from acestep_cli.cli import ALIASES, Commands
 from acestep_cli.commands.verb import switches
-from acestep_cli.config import find_key
+from acestep_cli.config import find_key, find_presets
 from acestep_cli.request.names import check_template
 from acestep_cli.weights.catalog import BY_NAME
 
 MOST_LINES, MOST_COLUMNS = 60, 80
 # Variables that are no setting's own.
 VARIABLES = {"MAX_CUDA_VRAM", "OMP_NUM_THREADS"}
-# A remark stands behind at least two blanks.
-_REMARK = re.compile(r"\s{2,}(?=[^\"']*(?:\"[^\"]*\"[^\"']*)*$).*$")
+# A remark stands behind at least two blanks that are not within quotes.
+_BEFORE_REMARK = re.compile(r'(?:"[^"]*"|(?! {2})[^"])*')
 
 
 def tree() -> tuple[click.Context, Commands]:
@@ -55,7 +55,9 @@ def blocks(page: str) -> Iterator[str]:
             continue
         held = f"{held} {line.strip()}".strip()
         if held.count('"') % 2 == 0:
-            yield _REMARK.sub("", held)
+            before = _BEFORE_REMARK.match(held)
+            assert before is not None
+            yield before[0]
             held = ""
 
 
@@ -129,6 +131,8 @@ def test_settings_variables_and_checkpoints_of_a_page_exist(name: str) -> None:
         assert known or variable in VARIABLES, variable
     for checkpoint in re.findall(r"\bacestep-(?:v15|5Hz)-[\w.-]+\b", page):
         assert checkpoint in BY_NAME
+    for preset in re.findall(r"--preset (\w+)", page):
+        assert preset in find_presets()
     for template in re.findall(r'"[^"]*\{[^"]*"', page):
         check_template(template.strip('"'))
 
