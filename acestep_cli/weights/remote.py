@@ -22,7 +22,7 @@ from acestep_cli.weights.needed import needed_names
 T = TypeVar("T")
 
 PUBLIC_HUB = "https://huggingface.co"
-TRIES = 5
+TRIES = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _TOKENS = ("HF_TOKEN", "HUGGINGFACE_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _TRUE = frozenset(("1", "ON", "YES", "TRUE"))
