@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from acestep_cli.commands.completing import complete_job
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.verb import RUN, GroupedOption
 from acestep_cli.config import resolve
@@ -38,8 +39,8 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 def job_argument(*, many: bool = False) -> click.Argument:
     """JOB, or several of them; left out it is None, which the command must speak of."""
     if many:
-        return click.Argument(["jobs"], nargs=-1, metavar="JOB...")
-    return click.Argument(["job"], required=False, metavar="JOB")
+        return click.Argument(["jobs"], nargs=-1, metavar="JOB...", shell_complete=complete_job)
+    return click.Argument(["job"], required=False, metavar="JOB", shell_complete=complete_job)
 
 
 def folder_options() -> list[click.Parameter]:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from acestep_cli.commands.amounts import span, whole_number
+from acestep_cli.commands.completing import complete_words
 from acestep_cli.commands.job_words import (
     age,
     caption_of,
@@ -150,6 +151,7 @@ _LIST = Verb(
         GroupedOption(
             ["--state"], RUN, multiple=True, metavar="STATE,...",
             help="only jobs in these states: queued running succeeded failed cancelled dead",
+            shell_complete=complete_words((state, "") for state in STATES),
         ),
         GroupedOption(["--limit", "-n"], RUN, metavar="N", help="only the N newest ones"),
         GroupedOption(
