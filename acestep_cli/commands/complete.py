@@ -7,8 +7,9 @@ from acestep_cli.request.table_sound import TRACKS
 
 HELP = f"""Make a whole song around a track.
 
-SOURCE is an audio file, a job id, or - for stdin, with one or a few tracks. CAPTION says what the
-song sounds like. Tracks to add are {", ".join(TRACKS)}. This takes a base checkpoint.
+SOURCE is an audio file, a job (its id, the beginning of it, or last), or - for stdin, with one or a
+few tracks. CAPTION says what the song sounds like. Tracks to add are {", ".join(TRACKS)}. This
+takes a base checkpoint.
 
 \b
 Examples:

@@ -12,9 +12,9 @@ from acestep_cli.term.output import Output, Result
 
 HELP = """Make a song anew in another style.
 
-SOURCE is an audio file, a job id, or - for stdin. Melody, chords and form are kept as far as
---strength says; voice, instruments and style come from the caption, or from that of the source
-where none is given. The length is the source's.
+SOURCE is an audio file, a job (its id, the beginning of it, or last), or - for stdin. Melody,
+chords and form are kept as far as --strength says; voice, instruments and style come from the
+caption, or from that of the source where none is given. The length is the source's.
 
 \b
 Examples:

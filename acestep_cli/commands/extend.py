@@ -6,8 +6,9 @@ from acestep_cli.commands.editing import KEEPS_LEVEL, edit_verb, in_one_step, re
 
 HELP = """Make a song longer, and keep what is there as it is.
 
-SOURCE is an audio file, a job id, or - for stdin. CAPTION says what the new part sounds like; where
-none is given it is that of the source. The result has at most 600 s.
+SOURCE is an audio file, a job (its id, the beginning of it, or last), or - for stdin. CAPTION says
+what the new part sounds like; where none is given it is that of the source. The result has at most
+600 s.
 
 \b
 Examples:

@@ -17,8 +17,8 @@ from acestep_cli.term.output import Output, Result
 
 HELP = f"""Take single tracks out of a song, each into a file of its own.
 
-SOURCE is an audio file, a job id, or - for stdin. TRACK is one or several of {", ".join(TRACKS)}.
-This takes a base checkpoint.
+SOURCE is an audio file, a job (its id, the beginning of it, or last), or - for stdin. TRACK is one
+or several of {", ".join(TRACKS)}. This takes a base checkpoint.
 
 \b
 Examples:

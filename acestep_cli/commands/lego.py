@@ -8,9 +8,9 @@ from acestep_cli.request.table_sound import TRACKS
 
 HELP = f"""Make a new track that goes with a song.
 
-SOURCE is an audio file, a job id, or - for stdin. CAPTION says what the track sounds like. The new
-track comes alone, or with the source under it (--mix). Tracks are {", ".join(TRACKS)}. This takes
-a base checkpoint.
+SOURCE is an audio file, a job (its id, the beginning of it, or last), or - for stdin. CAPTION says
+what the track sounds like. The new track comes alone, or with the source under it (--mix). Tracks
+are {", ".join(TRACKS)}. This takes a base checkpoint.
 
 \b
 Examples:

@@ -6,9 +6,9 @@ from acestep_cli.commands.editing import edit_verb, in_one_step, respelled
 
 HELP = """Carry a song from its own words towards others.
 
-SOURCE is an audio file, a job id, or - for stdin. --from-caption says what the source sounds like;
-where it is missing it is the source's own caption. CAPTION says where it goes; what both have in
-common stays. The length is the source's.
+SOURCE is an audio file, a job (its id, the beginning of it, or last), or - for stdin.
+--from-caption says what the source sounds like; where it is missing it is the source's own caption.
+CAPTION says where it goes; what both have in common stays. The length is the source's.
 
 \b
 Examples:

@@ -7,9 +7,11 @@ from acestep_cli.request import BY_NAME
 
 HELP = """Make parts of a song anew and keep the rest as it is.
 
-SOURCE is an audio file, a job id, or - for stdin. CAPTION says what the part sounds like. Times are
-seconds or m:ss. What lies outside the regions stays as it was, sample for sample in lossless
-formats. A region that begins before the source or ends behind it makes the song longer.
+SOURCE is an audio file, a job (its id, the beginning of it, or last), or - for stdin. CAPTION says
+what the part sounds like. Times are seconds or m:ss. What lies outside the regions stays as it was,
+sample for sample in lossless formats. A region that begins before the source or ends behind it
+makes the song longer. `acestep replay JOB --plot song.png` draws where the sections of a song
+probably lie.
 
 \b
 Examples:

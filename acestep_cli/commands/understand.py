@@ -20,6 +20,7 @@ from acestep_cli.commands.making import (
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_file
 from acestep_cli.commands.verb import RUN, GroupedOption, Verb
+from acestep_cli.config import Resolved
 from acestep_cli.errors import InputError, UsageError
 from acestep_cli.files import is_file
 from acestep_cli.request import FIELDS, format_codes, parse_codes
@@ -29,12 +30,14 @@ from acestep_cli.term.words import song_lines
 
 HELP = """Describe a song in words: caption, tempo, key, meter, language and lyrics.
 
-SOURCE is an audio file, a file of audio codes, the codes themselves, or - for stdin. The planner
-describes what it hears; with --codes the song's audio codes are printed and nothing is described.
+SOURCE is an audio file, a job (its id, the beginning of it, or last), a file of audio codes, the
+codes themselves, or - for stdin. The planner describes what it hears; with --codes the song's audio
+codes are printed and nothing is described.
 
 \b
 Examples:
   acestep understand song.mp3
+  acestep understand last
   acestep understand song.flac --codes > codes.txt
   acestep understand "<|audio_code_4711|><|audio_code_42|>" --json
 """
@@ -62,7 +65,7 @@ def understand(
     if not source.strip():
         raise UsageError("the source is empty", "name a file, give audio codes, or - for stdin")
     resolved = for_one_answer(resolved_with(typed(values, choices), choices))
-    found = _codes_or_audio(source)
+    found = _codes_or_audio(source, resolved)
     # How long a song may be is none of its business.
     output.say(opening(resolved.request.replace(duration=None), output.verbs))
     from acestep_cli.run.texts import Desk, describe, listen
@@ -77,7 +80,7 @@ def understand(
     return Result(data=song, lines=tuple(song_lines(song, 0)))
 
 
-def _codes_or_audio(source: str) -> tuple[int, ...] | Path | bytes:
+def _codes_or_audio(source: str, resolved: Resolved) -> tuple[int, ...] | Path | bytes:
     """The codes that `source` spells or a file of codes holds, else where the sound is."""
     if _MARK in source:
         return _read_codes(source)
@@ -89,7 +92,17 @@ def _codes_or_audio(source: str) -> tuple[int, ...] | Path | bytes:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
         return _read_codes(read_file(str(path), "audio codes")) if _is_codes(head) else path
-    return _read_codes(source) if _is_codes(source.encode("utf-8", "replace")) else path
+    if _is_codes(source.encode("utf-8", "replace")):
+        return _read_codes(source)
+    return _of_job(source, resolved) or path
+
+
+def _of_job(source: str, resolved: Resolved) -> Path | None:
+    """The audio of the job that `source` names; errors as `run.source.open_source`."""
+    from acestep_cli.run.source import open_source
+
+    folder = Path(resolved.request.save_dir or resolved.settings.output_dir)
+    return open_source(source, folder).path
 
 
 def _is_codes(data: bytes) -> bool:
