@@ -102,7 +102,12 @@ def _show(output: Output, scope: _Scope, _: Any) -> Result:
     data, rows = _everything(output, scope)
     width = columns_of(output.answer, os.environ)
     most = None if width is None else _MOST_SHOWN
-    cells = [(row.key, cut(on_one_line(row.bare), most), row.where or row.origin) for row in rows]
+    # The line above the columns says which file that is.
+    sources = {data["file"]: "user file", "": "default"}
+    cells = [
+        (row.key, cut(on_one_line(row.bare), most), sources.get(row.where, row.where))
+        for row in rows
+    ]
     heads = [("KEY", "VALUE", "FROM")] if width else []
     return Result(data=data, lines=tuple(table([*heads, *cells], width)))
 
@@ -122,7 +127,7 @@ def _everything(output: Output, scope: _Scope) -> tuple[dict[str, Any], list[Row
     for family, values in resolved.by_family.items():
         given = ", ".join(f"{key} = {toml_value(value)}" for key, value in values.items())
         if given:
-            output.say(f"note: with a {family} checkpoint the preset also sets {given}")
+            output.say(f"note: with {family} checkpoints the preset also sets {given}")
     shown = list(rows(resolved))
     data = {
         "file": str(file),

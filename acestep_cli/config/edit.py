@@ -85,7 +85,8 @@ def _line_by_line(text: str, edit: Edit, wanted: Mapping[str, Any]) -> str | Non
         else:
             new[path] = value
     changes += _insertions(text, found, new)
-    return _changed(text, changes)
+    result = _changed(text, changes)
+    return result if result.strip() else ""
 
 
 def _headers_without_keys(

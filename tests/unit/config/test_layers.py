@@ -244,3 +244,22 @@ def test_the_users_folder_without_acestep_home(
 def test_settings_that_repeat_a_default_do_not_demand_a_planner(place: Place) -> None:
     place.user("[generation]\nthinking = true\nuse_format = true\n")
     assert place.resolve().planner_wish == "optional"
+
+
+def test_without_files_only_the_named_one_is_read(place: Place) -> None:
+    place.user("[generation]\nbpm = 90\n")
+    place.here("shift = 2.0\n")
+    resolved = place.resolve(use_files=False, environ={"ACESTEP_STEPS": "4"})
+    assert set(resolved.where) == {"inference_steps"}
+    named = place.resolve(use_files=False, named="bpm = 91\n")
+    assert named.request.bpm == 91 and set(named.where) == {"bpm"}
+    place.user("x = = 1")
+    assert place.resolve(use_files=False).request.bpm is None
+
+
+def test_all_keys_are_whole_and_mean_something() -> None:
+    keys = config.all_keys()
+    assert len(set(keys)) == len(keys) and "generation.bpm" in keys and "device" in keys
+    for key in keys:
+        field = config.find_key(key)
+        assert field is not None and config.full_key(field) == key and not field.ignored
