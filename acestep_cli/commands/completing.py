@@ -32,6 +32,7 @@ Find = Callable[[click.Context, str], Iterable[Item]]
 
 # Reading a record takes a millisecond, and nobody looks through hundreds.
 _MOST_JOBS = 30
+_MOST_FILES = 1000
 _LONGEST_WORDS = 48
 _KINDS: tuple[Kind, ...] = ("dit", "planner", "text_encoder", "vae")
 RECOMMENDED = "recommended"
@@ -99,6 +100,25 @@ def complete_source(ctx: click.Context, incomplete: str) -> Iterator[Item]:
     # First, because the script of bash forgets what came before it.
     yield CompletionItem(incomplete, type="file")
     yield from _jobs(ctx, incomplete, without_sound=False)
+
+
+@completer
+def complete_file(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """Files."""
+    yield CompletionItem(incomplete, type="file")
+
+
+@completer
+def complete_text(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """Files behind an @; what else a text may hold is not for a shell to say."""
+    if not incomplete.startswith("@"):
+        return
+    folder, slash, name = incomplete[1:].rpartition("/")
+    with os.scandir(f"{folder}{slash}" or ".") as entries:
+        for entry in sorted(islice(entries, _MOST_FILES), key=lambda entry: entry.name):
+            if entry.name.startswith(".") == name.startswith(".") and entry.name.isprintable():
+                end = "/" if entry.is_dir() else ""
+                yield CompletionItem(f"@{folder}{slash}{entry.name}{end}")
 
 
 @completer
@@ -175,6 +195,8 @@ def field_completer(field: Field) -> Completer | None:
     """What is offered for the values of a parameter or a setting; None where anything goes."""
     if field.choices:
         return complete_words((str(choice), "") for choice in field.choices)
+    if field.kind == "text" and field.name not in _BY_FIELD:
+        return complete_text
     return _BY_FIELD.get(field.name)
 
 
@@ -235,9 +257,11 @@ def _checkpoints(ctx: click.Context, kinds: Sequence[Kind]) -> Iterator[Item]:
 
     places = _places(ctx)
     here = [folder for kind in kinds for folder in installed(places, kind)]
-    yield from (_item(folder.name, f"{_HERE}; {_kind_of(folder)}") for folder in here)
-    names = {folder.name for folder in here}
     known = {entry.name: entry for place in places for entry in place.entries.values()}
+    for folder in here:
+        entry = known.get(folder.name)
+        yield _item(folder.name, f"{_HERE}; {entry.note if entry else _kind_of(folder)}")
+    names = {folder.name for folder in here}
     for name, entry in known.items():
         if entry.kind in kinds and name not in names:
             yield _item(name, entry.note)

@@ -9,22 +9,30 @@ from __future__ import annotations
 BASH = """\
 # Completion of acestep for bash 4.4 and newer; written by `acestep completions bash`.
 _acestep() {
-    local current=${COMP_WORDS[COMP_CWORD]} word joined='' answer line IFS=$' \\t\\n'
+    local current=${COMP_WORDS[COMP_CWORD]} word joined='' before answer line IFS=$' \\t\\n'
     local -a words=() found=()
-    # bash takes --option=value and 0:30 apart.
+    # bash takes --option=value, 0:30 and @file apart; it replaces the last part, with its @.
     for word in "${COMP_WORDS[@]:0:COMP_CWORD + 1}"; do
         if [[ $joined || $word == [=:] ]] && (( ${#words[@]} )); then words[-1]+=$word
         else words+=("$word")
         fi
-        if [[ $word == [=:] ]]; then joined=yes; else joined=''; fi
+        if [[ $word == [=:@] ]]; then joined=yes; else joined=''; fi
     done
+    if [[ $current == [=:@] ]]; then current=''; fi
+    before=${words[-1]%"$current"} before=${before%@}
     answer=$(env COMP_WORDS="${words[*]}" COMP_CWORD=$(( ${#words[@]} - 1 )) \\
         _ACESTEP_COMPLETE=bash_complete "$1" 2> /dev/null)
     COMPREPLY=()
     while IFS= read -r line; do
         found=()
         case $line in
-            plain,*) COMPREPLY+=("${line#plain,}") ;;
+            plain,*)
+                line=${line#plain,}
+                line=${line#"$before"}
+                if [[ $line == */ ]]; then compopt -o nospace; fi
+                if [[ $line == *' '* ]]; then printf -v line %q "$line"; fi
+                found=("$line")
+                ;;
             file,*)
                 compopt -o default -o filenames
                 mapfile -t found < <(compgen -f -- "$current")
@@ -45,7 +53,7 @@ ZSH = """\
 #compdef acestep
 # Completion of acestep for zsh; written by `acestep completions zsh`.
 _acestep() {
-    local -a answer described bare
+    local -a answer described bare folders
     local kind value words_of
     answer=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT - 1)) \\
         _ACESTEP_COMPLETE=zsh_complete ${~words[1]} 2> /dev/null)}")
@@ -54,7 +62,8 @@ _acestep() {
     for kind value words_of in "${answer[@]}"; do
         case $kind in
             plain)
-                if [[ $words_of == _ ]]; then bare+=("$value")
+                if [[ $value == */ ]]; then folders+=("$value")
+                elif [[ $words_of == _ ]]; then bare+=("$value")
                 else described+=("$value:$words_of")
                 fi
                 ;;
@@ -64,6 +73,7 @@ _acestep() {
     done
     (( $#described )) && _describe -V acestep described
     (( $#bare )) && compadd -V acestep -a bare
+    (( $#folders )) && compadd -V acestep -S '' -a folders
 }
 
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then

@@ -73,6 +73,13 @@ TYPED = {
     "a key": ("acestep generate --key F#\tm", "<generate><--key><F#m>"),
     "a job": ("acestep cover --src-audio 2026\t", f"<cover><--src-audio><{JOB}>"),
     "a file": ("acestep cover --src-audio my\t", "<cover><--src-audio><my song.wav>"),
+    "a text": ("acestep generate --lyrics @wo\t", "<generate><--lyrics><@words.txt>"),
+    "a text below": ("acestep generate -l @texts/ho\t", "<generate><-l><@texts/how sad.txt>"),
+    "a folder of texts": ("acestep generate -l @tex\two\t", "<generate><-l><@texts/words.txt>"),
+    "a region": (
+        "acestep repaint x --region 0:30-0:45 --stre\t1",
+        "<repaint><x><--region><0:30-0:45><--strength><1>",
+    ),
     "a shell": ("acestep completions f\t", "<completions><fish>"),
 }
 
@@ -99,6 +106,9 @@ def folder(tmp_path: Path) -> Path:
     values = json.loads(record.path.read_text())
     record.path.write_text(json.dumps({**values, "audio_paths": [str(song)]}))
     (tmp_path / "my song.wav").write_bytes(b"")
+    (tmp_path / "texts").mkdir()
+    for name in ("words.txt", "texts/words.txt", "texts/how sad.txt"):
+        (tmp_path / name).write_text("la")
     program = tmp_path / "bin" / "acestep"
     program.parent.mkdir()
     program.write_text(PROGRAM.format(python=sys.executable, log=tmp_path / "log"))
