@@ -10,6 +10,7 @@ from typing import Any, Literal
 from acestep_cli.config import Settings
 from acestep_cli.errors import AceStepError, Cancelled
 from acestep_cli.hardware.devices import Device
+from acestep_cli.hardware.policy import Policy
 from acestep_cli.request import SongRequest
 from acestep_cli.weights.locate import CheckpointSet
 from acestep_cli.weights.places import Place
@@ -45,8 +46,11 @@ class Check:
 
 @dataclass(slots=True)
 class Findings:
-    """What earlier checks found out for later ones. `flags`, `config_file` and `preset` are as
-    typed; settings are the defaults until they could be read."""
+    """What earlier checks found out for later ones.
+
+    `flags`, `config_file` and `preset` are as typed; settings are the defaults until they could be
+    read; `policy` says how a song would use the machine, None where it cannot.
+    """
 
     environ: Mapping[str, str]
     cwd: Path
@@ -57,6 +61,7 @@ class Findings:
     request: SongRequest = field(default_factory=SongRequest)
     no_planner: bool = False
     devices: list[Device] = field(default_factory=list)
+    policy: Policy | None = None
     places: tuple[Place, ...] = ()
     checkpoints: CheckpointSet | None = None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from acestep_cli.errors import CheckpointError
 from acestep_cli.hardware.memory import in_gib
 from acestep_cli.hardware.planner import choose_hardware, context_positions
 from acestep_cli.hardware.policy import needed_bytes
@@ -13,7 +14,7 @@ from acestep_cli.run.spec import used_folders
 from acestep_cli.weights.catalog import DEFAULT_PLANNER, Kind, fetch_command
 from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.index import read_index
-from acestep_cli.weights.locate import find_set, installed
+from acestep_cli.weights.locate import CheckpointSet, find_set, installed
 from acestep_cli.weights.places import search_places
 from acestep_cli.weights.planners import find_planners, planner_size
 
@@ -25,33 +26,33 @@ _SPECIAL_TASK = "extract"
 
 
 def find_checkpoints(findings: Findings) -> Iterator[Check]:
-    """Which checkpoints are installed, and the set that makes songs; their headers are read."""
+    """The set that makes songs, its headers read, and which other checkpoints are installed."""
     findings.places = search_places(
         findings.settings.checkpoints, environ=findings.environ, cwd=findings.cwd
     )
-    here = {kind: installed(findings.places, kind) for kind in _KINDS}
     chosen = find_set(findings.request.model, "text2music", findings.places)
     for folder in used_folders(chosen, None):
         read_index(folder.path)
     findings.checkpoints = chosen
-    facts = {
-        "installed": [_folder_facts(folder) for kind in _KINDS for folder in here[kind]],
-        "model": chosen.dit.name,
-        "demonstration": chosen.is_demo,
-    }
+    try:
+        here = [folder for kind in _KINDS for folder in installed(findings.places, kind)]
+    except CheckpointError as error:
+        # Songs can be made; it is another one that is damaged.
+        detail = f"songs are made with {chosen.dit.name}; {error.message}"
+        yield Check("checkpoints", "warn", detail, error.hint, facts=_facts(chosen, ()))
+        return
+    facts = _facts(chosen, here)
     if chosen.is_demo:
         detail, hint = "none but the demonstration one", f"for music: {fetch_command()}"
         yield Check("checkpoints", "warn", detail, hint, facts=facts)
         return
-    others = [dit.name for dit in here["dit"] if dit.name != chosen.dit.name]
+    models = [folder for folder in here if folder.kind == "dit"]
+    others = [model.name for model in models if model.name != chosen.dit.name]
     also = f"; also here: {', '.join(others)}" if others else ""
     yield Check("checkpoints", "ok", f"songs are made with {chosen.dit.name}{also}", facts=facts)
-    if not any(_SPECIAL_TASK in dit.tasks for dit in here["dit"]):
-        yield Check(
-            "tasks",
-            "ok",
-            "all but extract, lego and complete, which take a base checkpoint",
-        )
+    if not any(_SPECIAL_TASK in model.tasks for model in models):
+        detail = "all but extract, lego and complete, which take a base checkpoint"
+        yield Check("tasks", "ok", detail)
 
 
 def find_planner(findings: Findings) -> Iterator[Check]:
@@ -78,8 +79,8 @@ def find_planner(findings: Findings) -> Iterator[Check]:
 def work_out_memory(findings: Findings) -> Iterator[Check]:
     """Whether a song fits on the device that would be used, and how."""
     chosen = findings.checkpoints
-    if chosen is None:
-        return
+    if chosen is None or findings.policy is None:
+        return  # why, has been told
     values: dict[str, int] = {
         part.kind: read_index(part.path).values() for part in used_folders(chosen, None)
     }
@@ -91,7 +92,7 @@ def work_out_memory(findings: Findings) -> Iterator[Check]:
         values,
         sizes,
         positions=positions,
-        devices=findings.devices or None,
+        devices=findings.devices,
         environ=findings.environ,
     )
     policy, planner = hardware.policy, hardware.planner
@@ -123,10 +124,17 @@ def _planners(findings: Findings) -> tuple[Folder, ...]:
     )
 
 
-def _folder_facts(folder: Folder) -> dict[str, Any]:
+def _facts(chosen: CheckpointSet, here: Sequence[Folder]) -> dict[str, Any]:
     return {
-        "name": folder.name,
-        "kind": folder.kind,
-        "path": str(folder.path),
-        "tasks": list(folder.tasks),
+        "model": chosen.dit.name,
+        "demonstration": chosen.is_demo,
+        "installed": [
+            {
+                "name": folder.name,
+                "kind": folder.kind,
+                "path": str(folder.path),
+                "tasks": list(folder.tasks),
+            }
+            for folder in here
+        ],
     }

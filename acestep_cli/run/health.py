@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from acestep_cli import __version__
 from acestep_cli.audio.play import PLAYER_VARIABLE, players_for
@@ -23,9 +24,12 @@ from acestep_cli.hardware.cpu import usable_cores
 from acestep_cli.hardware.cuda import cuda_devices, torch_has_cuda
 from acestep_cli.hardware.devices import Device, available_devices
 from acestep_cli.hardware.memory import GIB, in_gib
-from acestep_cli.hardware.policy import choose_policy
+from acestep_cli.hardware.policy import Policy, choose_policy
 from acestep_cli.run.check import Check, Findings, Look, checked
 from acestep_cli.run.fitness import find_checkpoints, find_planner, work_out_memory
+
+if TYPE_CHECKING:
+    from acestep_cli.run.trial import Trial
 
 LIBRARIES = (
     "av", "click", "huggingface_hub", "matplotlib", "mutagen", "numpy", "platformdirs", "psutil",
@@ -111,6 +115,7 @@ def _devices(findings: Findings) -> Iterator[Check]:
     policy, _ = choose_policy(
         findings.settings, {}, devices=findings.devices, environ=findings.environ
     )
+    findings.policy = policy
     detail = f"{policy.device.torch_name} in {policy.dtype} (sound in {policy.vae_dtype})"
     facts = {
         "device": policy.device.torch_name,
@@ -183,44 +188,35 @@ def _player(findings: Findings) -> Iterator[Check]:
 
 
 def _try_devices(findings: Findings, build: Build, say: Say) -> Iterator[Check]:
-    """Each stage on each device in each dtype; one that nobody would use may fail."""
+    """Each stage on each device in each dtype."""
     devices = findings.devices or available_devices(findings.environ)
     say("trying each device: a tiny checkpoint is built first")
     with tempfile.TemporaryDirectory(prefix="acestep-", ignore_cleanup_errors=True) as folder:
         tiny = build(Path(folder) / "tiny")
         from acestep_cli.run.trial import offered, try_out
 
-        used = _used(findings, devices)
         for device, dtype in offered(devices):
             say(f"trying {device.torch_name} in {dtype}")
-            trial = try_out(tiny, device, dtype, devices)
-            name = f"{trial.device} {dtype}"
-            facts = {
-                "device": trial.device,
-                "dtype": dtype,
-                "seconds": round(trial.seconds, 3),
-                "failed_stage": trial.failed,
-            }
-            if trial.failed is None:
-                detail = f"every stage works ({trial.seconds:.1f} s)"
-                yield Check(name, "ok", detail, facts=facts)
-                continue
-            detail = f"does not work: {trial.failed} failed: {trial.reason}"
-            hint = "choose another --dtype or --device"
-            if (trial.device, dtype) != used:
-                yield Check(name, "warn", detail, hint, facts=facts)
-                continue
-            error = DeviceError(f"{dtype} does not work on {trial.device}: {trial.reason}", hint)
-            yield Check(name, "fail", detail, hint, error, facts)
+            yield _told(try_out(tiny, device, dtype, devices), findings.policy)
 
 
-def _used(findings: Findings, devices: list[Device]) -> tuple[str, str]:
-    """The device and dtype that a song would take; one that is not there has been told of."""
-    try:
-        policy, _ = choose_policy(findings.settings, {}, devices=devices, environ=findings.environ)
-    except AceStepError:
-        return "", ""
-    return policy.device.torch_name, policy.dtype
+def _told(trial: Trial, used: Policy | None) -> Check:
+    """What came of a trial; a device and dtype that no song would take (`used`) may fail."""
+    name = f"{trial.device} {trial.dtype}"
+    facts = {
+        "device": trial.device,
+        "dtype": trial.dtype,
+        "seconds": round(trial.seconds, 3),
+        "failed_stage": trial.failed,
+    }
+    if trial.failed is None:
+        return Check(name, "ok", f"every stage works ({trial.seconds:.1f} s)", facts=facts)
+    detail = f"does not work: {trial.failed} failed: {trial.reason}"
+    hint = "choose another --dtype or --device"
+    if used is None or (used.device.torch_name, used.dtype) != (trial.device, trial.dtype):
+        return Check(name, "warn", detail, hint, facts=facts)
+    error = DeviceError(f"{trial.dtype} does not work on {trial.device}: {trial.reason}", hint)
+    return Check(name, "fail", detail, hint, error, facts)
 
 
 _LOOKS: tuple[tuple[str, Look], ...] = (
