@@ -35,10 +35,7 @@ def commands() -> Iterator[Spoken]:
     root = Commands()
     context = click.Context(root)
     for name in COMMANDS:
-        try:
-            command = root.get_command(context, name)
-        except ModuleNotFoundError:  # TEMPORARY
-            continue
+        command = root.get_command(context, name)
         assert command is not None, name
         yield Spoken((name,), command)
         if isinstance(command, click.Group):
