@@ -18,7 +18,7 @@ from acestep_cli.weights.catalog import BY_NAME
 
 MOST_LINES, MOST_COLUMNS = 60, 80
 # Variables that are no setting's own.
-VARIABLES = {"MAX_CUDA_VRAM", "OMP_NUM_THREADS"}
+VARIABLES = {"ACESTEP_PLAYER", "MAX_CUDA_VRAM", "OMP_NUM_THREADS"}
 # A remark stands behind at least two blanks that are not within quotes.
 _BEFORE_REMARK = re.compile(r'(?:"[^"]*"|(?! {2})[^"])*')
 
