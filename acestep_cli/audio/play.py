@@ -78,9 +78,8 @@ def players_for(path: Path, environ: Mapping[str, str]) -> list[tuple[str, ...]]
         return [(named,)]
     found: list[tuple[str, ...]] = []
     for name, *options in _PLAYERS:
-        if path.suffix.lower() not in _READS.get(name, (path.suffix.lower(),)):
-            continue
-        if program := shutil.which(name, path=environ.get("PATH")):
+        program = shutil.which(name, path=environ.get("PATH"))
+        if program and _reads(name, path):
             found.append((program, *options))
     if sys.platform == "win32" and (shell := shutil.which("powershell")):
         found.append((shell, "-NoProfile", "-Command", _WINDOWS_SCRIPT))
@@ -88,9 +87,14 @@ def players_for(path: Path, environ: Mapping[str, str]) -> list[tuple[str, ...]]
 
 
 def _remedy(path: Path) -> str:
-    known = ", ".join(name for name, *_ in _PLAYERS if name not in ("play", "cvlc"))
+    known = ", ".join(name for name, *_ in _PLAYERS if _reads(name, path))
     kind = path.suffix.lower() or "this file"
     return f"no player for {kind} was found; install one of {known}, or set {PLAYER_VARIABLE}"
+
+
+def _reads(name: str, path: Path) -> bool:
+    """Whether the program `name` can read files that end like `path`."""
+    return name not in _READS or path.suffix.lower() in _READS[name]
 
 
 def _play_one(command: Sequence[str], path: Path, environ: Mapping[str, str]) -> str:
