@@ -28,9 +28,9 @@ from acestep_cli.jobs.history import STATES, History, KnownJob
 from acestep_cli.term.output import Output, Result
 from acestep_cli.term.table import table
 
-GROUP_HELP = """List the jobs of the output folder, and manage them.
+GROUP_HELP = """List jobs; show or cancel or await or remove them.
 
-Without the name of a command the jobs are listed, the newest first.
+Without the name of a command the jobs of the output folder are listed, the newest first.
 
 \b
 Examples:
@@ -155,7 +155,7 @@ _LIST = Verb(
         ),
         GroupedOption(["--limit", "-n"], RUN, metavar="N", help="only the N newest ones"),
         GroupedOption(
-            ["--since"], RUN, metavar="SPAN", help="only jobs of this last span, such as 2h or 3d"
+            ["--since"], RUN, metavar="SPAN", help="only jobs of this last span: 15min or 2h or 3d"
         ),
         *folder_options(),
     ],

@@ -166,7 +166,7 @@ def _timeout(words: str) -> GroupedOption:
 WAIT = _verb(
     "wait",
     "Wait until jobs are over",
-    _timeout("give up after this span, such as 90 or 10min; the job goes on"),
+    _timeout("give up after this span: 90 or 10min; the job goes on"),
     callback=wait,
     help=WAIT_HELP,
 )

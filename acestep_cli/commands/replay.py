@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from acestep_cli.run import Outcome
     from acestep_cli.run.replay import Replay
 
-HELP = """Make an earlier song again.
+HELP = """Make an earlier song again; the same or with changes.
 
 JOB is its id, the beginning of it, last for the newest one, or the path of a record. Without
 changes the same bytes come out on the same machine; options change what they name and leave all
