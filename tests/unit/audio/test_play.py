@@ -76,8 +76,8 @@ def test_without_a_player_the_sentence_names_file_and_remedy(tmp_path: Path) -> 
     message = play([Path("/x/song.mp3")], {"PATH": str(tmp_path)})
     assert message.startswith("/x/song.mp3 was not played: no player for .mp3 was found")
     assert "ACESTEP_PLAYER" in message and "ffplay" in message
-    assert "aplay" not in message, "it reads wav alone"
-    assert "aplay" in play([Path("/x/song.wav")], {"PATH": str(tmp_path)})
+    assert " aplay" not in message, "it reads wav alone"
+    assert " aplay" in play([Path("/x/song.wav")], {"PATH": str(tmp_path)})
 
 
 @pytest.mark.parametrize(
