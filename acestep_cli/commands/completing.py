@@ -7,28 +7,50 @@ nothing can be found out nothing is offered.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import wraps
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem, split_arg_string
+from click.shell_completion import CompletionItem
 
-from acestep_cli.errors import AceStepError
+from acestep_cli.commands.completing_items import (
+    Completer,
+    Item,
+    complete_words,
+    completer,
+    item,
+    resolved_before,
+    word_before,
+)
 
 if TYPE_CHECKING:
-    from acestep_cli.config import Resolved
     from acestep_cli.jobs.history import KnownJob
     from acestep_cli.request import Field
     from acestep_cli.weights.catalog import Kind
     from acestep_cli.weights.folder import Folder
     from acestep_cli.weights.places import Place
 
-Item = CompletionItem[str]
-Completer = Callable[[click.Context, click.Parameter, str], list[Item]]
-Find = Callable[[click.Context, str], Iterable[Item]]
+__all__ = [
+    "RECOMMENDED",
+    "complete_checkpoint",
+    "complete_device",
+    "complete_file",
+    "complete_installed",
+    "complete_job",
+    "complete_key",
+    "complete_language",
+    "complete_meter",
+    "complete_model",
+    "complete_planner",
+    "complete_preset",
+    "complete_setting",
+    "complete_source",
+    "complete_text",
+    "complete_words",
+    "field_completer",
+]
 
 # Reading a record takes a millisecond, and nobody looks through hundreds.
 _MOST_JOBS = 30
@@ -36,29 +58,6 @@ _MOST_FILES = 1000
 _LONGEST_WORDS = 48
 _KINDS: tuple[Kind, ...] = ("dit", "planner", "text_encoder", "vae")
 RECOMMENDED = "recommended"
-
-
-def completer(find: Find) -> Completer:
-    """`find` as click calls it: what begins with the word so far, nothing where it fails."""
-
-    @wraps(find)
-    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Item]:
-        try:
-            return [
-                item
-                for item in find(ctx, incomplete)
-                if item.type != "plain" or item.value.startswith(incomplete)
-            ]
-        except (AceStepError, OSError, ValueError):
-            return []
-
-    return complete
-
-
-def complete_words(words: Iterable[tuple[str, str]]) -> Completer:
-    """A completer of fixed words, each with what it means (empty: it speaks for itself)."""
-    offered = tuple(words)
-    return completer(lambda ctx, incomplete: (_item(word, help_) for word, help_ in offered))
 
 
 @completer
@@ -76,7 +75,7 @@ def complete_planner(ctx: click.Context, incomplete: str) -> Iterator[Item]:
 @completer
 def complete_checkpoint(ctx: click.Context, incomplete: str) -> Iterator[Item]:
     """All that can be fetched, what is not here yet first."""
-    yield _item(RECOMMENDED, "what suits this machine")
+    yield item(RECOMMENDED, "what suits this machine")
     items = list(_checkpoints(ctx, _KINDS))
     yield from sorted(items, key=lambda item: str(item.help).startswith(_HERE))
 
@@ -85,7 +84,7 @@ def complete_checkpoint(ctx: click.Context, incomplete: str) -> Iterator[Item]:
 def complete_installed(ctx: click.Context, incomplete: str) -> Iterator[Item]:
     """Checkpoints of all kinds that are here."""
     for kind in _KINDS:
-        yield from (_item(folder.name, _kind_of(folder)) for folder in _installed(ctx, kind))
+        yield from (item(folder.name, _kind_of(folder)) for folder in _installed(ctx, kind))
 
 
 @completer
@@ -128,7 +127,7 @@ def complete_preset(ctx: click.Context, incomplete: str) -> Iterator[Item]:
 
     presets = find_presets(config_file=ctx.params.get("config_file"), environ=os.environ)
     for name, values in presets.items():
-        yield _item(name, "; ".join(f"{key} {value}" for key, value in values.items()))
+        yield item(name, "; ".join(f"{key} {value}" for key, value in values.items()))
 
 
 @completer
@@ -138,16 +137,16 @@ def complete_setting(ctx: click.Context, incomplete: str) -> Iterator[Item]:
     from acestep_cli.config import SETTINGS, find_key, full_key
     from acestep_cli.request import FIELDS
 
-    before = _word_before(incomplete)
+    before = word_before(incomplete)
     row = None if before.startswith("-") else find_key(before)
     if row is not None:
         yield from _values(row, ctx, incomplete)
         return
     rows = [row for row in (*SETTINGS, *FIELDS) if not row.hidden and row.name != "save_dir"]
-    yield from (_item(full_key(row), row.help) for row in rows)
+    yield from (item(full_key(row), row.help) for row in rows)
     if incomplete:
         songs = (row for row in rows if full_key(row) != row.name)
-        yield from (_item(row.name, row.help) for row in songs)
+        yield from (item(row.name, row.help) for row in songs)
 
 
 @completer
@@ -156,7 +155,7 @@ def complete_language(ctx: click.Context, incomplete: str) -> Iterator[Item]:
     from acestep_cli.request.languages import NAMES, UNKNOWN
 
     for code, names in NAMES.items():
-        yield _item(code, "decided by the lyrics" if code == UNKNOWN else names[0].title())
+        yield item(code, "decided by the lyrics" if code == UNKNOWN else names[0].title())
 
 
 @completer
@@ -166,7 +165,7 @@ def complete_key(ctx: click.Context, incomplete: str) -> Iterator[Item]:
 
     for key in KEYSCALES:
         note, _, mode = key.partition(" ")
-        yield _item(note if mode == "major" else f"{note}m", key)
+        yield item(note if mode == "major" else f"{note}m", key)
 
 
 complete_device = complete_words(
@@ -202,43 +201,17 @@ def field_completer(field: Field) -> Completer | None:
 
 def _values(field: Field, ctx: click.Context, incomplete: str) -> list[Item]:
     if field.kind == "bool":
-        return [_item("true", ""), _item("false", "")]
+        return [item("true", ""), item("false", "")]
     complete = field_completer(field)
     # The completers of values ask for no parameter of click's.
     return [] if complete is None else complete(ctx, ctx.command.params[0], incomplete)
-
-
-def _word_before(incomplete: str) -> str:
-    """The word before the one that is completed, as the script of the shell handed it over."""
-    words = split_arg_string(os.environ.get("COMP_WORDS", ""))
-    place = os.environ.get("COMP_CWORD", "")
-    # bash and zsh give the number of the word, fish the word itself, which stands there already.
-    if place.isdigit():
-        words = words[: int(place)]
-    elif incomplete and words[-1:] == [incomplete]:
-        words.pop()
-    return words[-1] if words else ""
-
-
-def _item(value: str, words: str) -> Item:
-    # The scripts of shells split at commas and lines, and a terminal obeys control characters.
-    plain = "".join(char if char.isprintable() else " " for char in words.replace(",", ";"))
-    return CompletionItem(value, help=" ".join(plain.split()) or None)
-
-
-def _resolved(ctx: click.Context) -> Resolved:
-    """The settings, with what was typed before the word that is completed."""
-    from acestep_cli.config import resolve
-
-    folders = {name: ctx.params.get(name) for name in ("checkpoints", "save_dir", "output_dir")}
-    return resolve(folders, config_file=ctx.params.get("config_file"), environ=os.environ)
 
 
 def _places(ctx: click.Context) -> Sequence[Place]:
     from acestep_cli.config.paths import current_folder
     from acestep_cli.weights.places import search_places
 
-    settings = _resolved(ctx).settings
+    settings = resolved_before(ctx).settings
     places = search_places(
         settings.checkpoints, environ=os.environ, cwd=current_folder(), further=settings.models
     )
@@ -260,11 +233,11 @@ def _checkpoints(ctx: click.Context, kinds: Sequence[Kind]) -> Iterator[Item]:
     known = {entry.name: entry for place in places for entry in place.entries.values()}
     for folder in here:
         entry = known.get(folder.name)
-        yield _item(folder.name, f"{_HERE}; {entry.note if entry else _kind_of(folder)}")
+        yield item(folder.name, f"{_HERE}; {entry.note if entry else _kind_of(folder)}")
     names = {folder.name for folder in here}
     for name, entry in known.items():
         if entry.kind in kinds and name not in names:
-            yield _item(name, entry.note)
+            yield item(name, entry.note)
 
 
 def _kind_of(folder: Folder) -> str:
@@ -278,17 +251,17 @@ def _jobs(ctx: click.Context, incomplete: str, *, without_sound: bool = True) ->
     are `without_sound` welcome."""
     from acestep_cli.jobs.history import LAST, History, Unreadable, read_job
 
-    folder = Path(_resolved(ctx).settings.output_dir)
+    folder = Path(resolved_before(ctx).settings.output_dir)
     ids = [one for one in History(folder).ids() if one.startswith(incomplete)]
     if ids and without_sound:
-        yield _item(LAST, "the newest job")
+        yield item(LAST, "the newest job")
     for job_id in islice(ids, _MOST_JOBS):
         try:
             job = read_job(folder / f"{job_id}.json")
         except Unreadable:
             continue
         if without_sound or job.audio():
-            yield _item(job_id, _about(job))
+            yield item(job_id, _about(job))
 
 
 def _about(job: KnownJob) -> str:

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 import click
 
-from acestep_cli.commands.completing import complete_words
+from acestep_cli.commands.completing_items import complete_words
 from acestep_cli.commands.completion_scripts import SCRIPTS
 from acestep_cli.commands.verb import Verb
 from acestep_cli.errors import UsageError

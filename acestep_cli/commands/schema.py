@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from acestep_cli.commands.completing import complete_words
+from acestep_cli.commands.completing_items import complete_words
 from acestep_cli.commands.verb import Verb
 from acestep_cli.errors import UsageError
 from acestep_cli.term.output import Output, Result

@@ -142,6 +142,21 @@ def test_keys_are_told_by_their_whole_name_first(monkeypatch: pytest.MonkeyPatch
     assert len(values) == len(set(values))
 
 
+def test_files_of_texts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("words.txt", ".hidden", "more/old words.txt", "a\nb"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("la")
+    for line, expected in {
+        "acestep generate --lyrics @": ["@more/", "@words.txt"],
+        "acestep generate -l @.h": ["@.hidden"],
+        "acestep generate -l @more/o": ["@more/old words.txt"],
+        f"acestep cover x -l @{tmp_path}/w": [f"@{tmp_path}/words.txt"],
+        "acestep generate -l @none/": [],
+        "acestep generate -l wo": [],
+    }.items():
+        assert [item.value for item in offered(line, monkeypatch)] == expected, line
+
+
 @pytest.mark.parametrize("text", ["no toml", "devise = 'cpu'", "[presets]\nx = 3"])
 def test_broken_settings_offer_nothing(
     text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
