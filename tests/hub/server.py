@@ -35,7 +35,7 @@ class Trouble:
     cut: int = 0  # close the connection after this many bytes of a content
     cuts: int = 1 << 30  # how many contents are cut
     spoil: bool = False  # change a byte of the content
-    longer: bool = False  # promise another size than the content has
+    elsewhere: bool = False  # send whoever asks to another host, as the hub does
     seconds_a_piece: float = 0.0  # wait after each piece of 16 KiB
     no_ranges: bool = False  # send whole files whatever is asked for
 
@@ -49,6 +49,7 @@ class State:
     sent: Counter[str] = field(default_factory=Counter)  # bytes of content by path
     asked: list[str] = field(default_factory=list)  # METHOD PATH of every request
     tokens: set[str] = field(default_factory=set)  # the authorizations that were sent
+    tokens_elsewhere: set[str] = field(default_factory=set)  # those sent to the other host
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def nbytes_sent(self) -> int:
@@ -116,12 +117,14 @@ class _Handler(BaseHTTPRequestHandler):
         with self.hub.lock:
             self.hub.asked.append(f"{self.command} {path}")
             if "Authorization" in self.headers:
-                self.hub.tokens.add(self.headers["Authorization"])
+                is_other = path.startswith("/elsewhere/")
+                tokens = self.hub.tokens_elsewhere if is_other else self.hub.tokens
+                tokens.add(self.headers["Authorization"])
         if self._is_refused(path):
             return
         if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/(revision|tree)/(.+)", path):
             self._api(found[1], found[2], found[3])
-        elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+        elif found := re.fullmatch(r"(?:/elsewhere)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._content(found[1], found[2], found[3])
         else:
             self._fail(404)
@@ -190,26 +193,42 @@ class _Handler(BaseHTTPRequestHandler):
             return
         content, trouble = files[path], self.hub.trouble
         troubled = path.endswith(trouble.only)
+        if troubled and trouble.elsewhere and not self.path.startswith("/elsewhere/"):
+            self._redirect(repo, path, content)
+            return
         start = self._start(len(content), ignored=trouble.no_ranges)
         if start is None:
             return
-        size = len(content) + (1000 if troubled and trouble.longer else 0)
+        size = len(content)
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
         self.send_header("Content-Length", str(len(content) - start))
-        self.send_header("X-Repo-Commit", self.hub.commit(repo))
-        if path.endswith(_LARGE):
-            self.send_header("ETag", f'"{digest(content)[:32]}"')
-            self.send_header("X-Linked-Etag", f'"{digest(content)}"')
-            self.send_header("X-Linked-Size", str(size))
-        else:
-            self.send_header("ETag", f'"{git_id(content)}"')
+        self._describe(repo, path, content)
         self.end_headers()
         if self.command == "GET":
             if troubled and trouble.spoil:
                 content = bytes([content[0] ^ 1]) + content[1:]
             self._send(path, content[start:], trouble if troubled else Trouble())
+
+    def _describe(self, repo: str, path: str, content: bytes) -> None:
+        """The headers that tell what a file is."""
+        self.send_header("X-Repo-Commit", self.hub.commit(repo))
+        if path.endswith(_LARGE):
+            self.send_header("ETag", f'"{digest(content)[:32]}"')
+            self.send_header("X-Linked-Etag", f'"{digest(content)}"')
+            self.send_header("X-Linked-Size", str(len(content)))
+        else:
+            self.send_header("ETag", f'"{git_id(content)}"')
+
+    def _redirect(self, repo: str, path: str, content: bytes) -> None:
+        """Send to the same server under another name."""
+        port = self.connection.getsockname()[1]
+        self.send_response(302)
+        self.send_header("Location", f"http://localhost:{port}/elsewhere{self.path}")
+        self.send_header("Content-Length", "0")
+        self._describe(repo, path, content)
+        self.end_headers()
 
     def _start(self, size: int, *, ignored: bool) -> int | None:
         """The first byte that is asked for; None after an answer that there is no such one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,19 @@ def test_what_is_recommended_is_fetched_listed_checked_and_sings_offline(
     )
     assert song.returncode == 0, song.stderr
     assert (tmp_path / song.stdout.strip()).stat().st_size > 10_000
+
+
+def test_listing_loads_nothing_heavy(tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN, tmp_path / "checkpoints")
+    heavy = {"torch", "transformers", "huggingface_hub", "numpy", "rich"}
+    code = (
+        "import sys\nfrom acestep_cli.cli import main\n"
+        "try:\n    main(['models'])\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        f"assert not {heavy} & sys.modules.keys()\n"
+    )
+    done = run([sys.executable, "-c", code], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 15
 
 
 def test_a_model_brings_what_it_needs_and_only_leaves_it_out(go: Any) -> None:

@@ -48,7 +48,7 @@ def test_a_killed_pull_shows_nothing_partial_and_is_gone_on_with(
     total = _needed_bytes(state)
     sent = state.nbytes_sent()
     process = subprocess.Popen(
-        acestep("models", "pull", NAMES[0], *place),
+        acestep("models", "pull", *NAMES, *place),
         cwd=tmp_path,
         env=env,
         stdout=subprocess.DEVNULL,
@@ -66,7 +66,7 @@ def test_a_killed_pull_shows_nothing_partial_and_is_gone_on_with(
         assert is_part_of(Path(row["path"]), contents(state.repos, row["name"])), row
     missing = total - _kept_bytes(tmp_path)
     sent = state.nbytes_sent()
-    done = run(acestep("models", "pull", NAMES[0], *place), tmp_path, env=env)
+    done = run(acestep("models", "pull", *NAMES, *place), tmp_path, env=env)
     assert done.returncode == 0, done.stderr
     again = state.nbytes_sent() - sent
     print(f"kill {number}: {missing} of {total} missing, {again} fetched")

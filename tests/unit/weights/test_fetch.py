@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -240,6 +242,18 @@ def test_without_a_network_the_remedy_is_named(tmp_path: Path) -> None:
         assert caught.value.code == "offline"
 
 
+def test_files_that_lie_on_another_host_come_from_there_without_the_token(
+    server: tuple[Hub, State], destination: Destination
+) -> None:
+    hub, state = server
+    state.trouble = Trouble(only="model.safetensors", elsewhere=True, cut=400_000, cuts=2)
+    (parcel,) = _pull(replace(hub, token="hf_secret"), destination)
+    assert is_part_of(parcel.folder, contents(state.repos, TURBO.name))
+    assert state.nbytes_sent() == parcel.remote.nbytes
+    assert state.tokens == {"Bearer hf_secret"} and state.tokens_elsewhere == set()
+    assert any(asked.startswith("GET /elsewhere/") for asked in state.asked)
+
+
 @pytest.mark.parametrize("variable", ["HF_TOKEN", "HUGGINGFACE_TOKEN"])
 def test_tokens_are_sent(server: tuple[Hub, State], tmp_path: Path, variable: str) -> None:
     hub, state = server
@@ -268,8 +282,8 @@ def test_a_full_disk_is_noticed_before_and_meanwhile(
     hub, _ = server
     parcels = look_up(hub, [TURBO], destination)
     check_room(parcels, destination)
-    usage = fetching.shutil.disk_usage(Path("/"))._replace(free=1_000_000)
-    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda path: usage)
+    usage = shutil.disk_usage(Path("/"))._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(OutputError, match="1 MB free and 18 MB are needed") as caught:
         check_room(parcels, destination)
     assert (caught.value.code, caught.value.exit_code) == ("disk_full", 6)
