@@ -183,8 +183,13 @@ class History:
     def _json_names(self) -> list[str]:
         try:
             names = [entry.name for entry in self.folder.iterdir()]
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise InputError(
+                f"the folder {self.folder} cannot be read: {error.strerror}",
+                "check its rights, or name another with --output-dir",
+            ) from error
         return [
             name.removesuffix(".json")
             for name in names

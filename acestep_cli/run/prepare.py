@@ -31,6 +31,7 @@ from acestep_cli.run.pinned import Pinned
 from acestep_cli.run.spec import Job, RunSpec, used_folders
 from acestep_cli.run.targets import PLOT, Targets, check_targets
 from acestep_cli.weights.fingerprint import fingerprint
+from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.index import read_index
 from acestep_cli.weights.load import prefetch
 from acestep_cli.weights.locate import CheckpointSet, find_set
@@ -47,12 +48,13 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
 
     Unless `warm` is off, the weights are read ahead while torch is being imported.
     """
-    settings, resolved = spec.resolved.settings, spec.resolved
-    asked = resolved.request
-    places = search_places(settings.checkpoints, environ=os.environ, cwd=Path.cwd())
-    if spec.pinned is not None:
-        places = spec.pinned.places(places)
+    settings = spec.resolved.settings
+    places = _places(spec)
     checkpoints = _checkpoints(spec, places)
+    # A preset may say something else to each family.
+    resolved = spec.resolved.for_family(checkpoints.dit.family or "base")
+    spec = replace(spec, resolved=resolved)
+    asked = resolved.request
     folder = Path(asked.save_dir or settings.output_dir)
     sounds = open_sounds(asked, folder)
     request, origins = with_values_of(sounds.source, resolved)
@@ -66,8 +68,7 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     _check_targets(spec, targets, written, crew, sounds)
     folders = used_folders(checkpoints, crew.planner)
     if warm:
-        # The kernel reads the weights while torch is being imported.
-        prefetch(read_index(part.path) for part in folders)
+        read_ahead(folders)
     kept = planner_warnings(request, resolved) + level_warnings(resolved, edit, sounds.source)
     given = _lyric_warnings(crew) + ([] if edit else _code_warnings(crew))
     fingerprints = {part.name: fingerprint(part.path) for part in folders}
@@ -104,13 +105,29 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     )
 
 
+def _places(spec: RunSpec) -> tuple[Place, ...]:
+    """Where checkpoints are looked for."""
+    settings = spec.resolved.settings
+    places = search_places(
+        settings.checkpoints, environ=os.environ, cwd=Path.cwd(), further=settings.models
+    )
+    return places if spec.pinned is None else spec.pinned.places(places)
+
+
+def read_ahead(folders: Iterable[Folder]) -> None:
+    """Let the kernel read the weights of `folders` while torch is being imported."""
+    prefetch(read_index(part.path) for part in folders)
+
+
 def _checkpoints(spec: RunSpec, places: tuple[Place, ...]) -> CheckpointSet:
     """The folders of the job: those of an earlier one, or what the request names or leaves open."""
     asked = spec.resolved.request
     task = checkpoint_task(asked)
     fixed = None if spec.pinned is None else spec.pinned.find(task, places)
     named = None if spec.resolved.planner_wish == "off" else asked.lm_model_path
-    return fixed or find_set(asked.model, task, places, planner=named)
+    return fixed or find_set(
+        asked.model, task, places, planner=named, families=spec.resolved.families
+    )
 
 
 def _with_whole_names(request: SongRequest, sounds: Sounds) -> SongRequest:

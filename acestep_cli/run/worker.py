@@ -22,8 +22,8 @@ from acestep_cli.files import write_error
 from acestep_cli.jobs import JobRecord
 from acestep_cli.run.job import open_record, run_prepared
 from acestep_cli.run.make import CancelPoll
-from acestep_cli.run.prepare import prepare
-from acestep_cli.run.spec import Job, RunSpec
+from acestep_cli.run.prepare import prepare, read_ahead
+from acestep_cli.run.spec import Job, RunSpec, used_folders
 
 _READY = b"ready\n"
 _MOST_LOG_BYTES = 2000
@@ -160,6 +160,8 @@ def work(cancelled: CancelPoll) -> ExitCode:
     sys.stdout.buffer.write(_READY)
     sys.stdout.buffer.flush()
     _leave_streams()
+    with suppress(AceStepError):  # what is wrong with them is told when they are loaded
+        read_ahead(used_folders(handed.job.checkpoints, handed.job.planner))
     try:
         return run_prepared(handed.job, record, (), cancelled).exit_code
     finally:

@@ -126,6 +126,30 @@ def test_it_is_dead_when_it_was_killed_and_cancelled_when_that_was_asked(tmp_pat
     assert values["data"][0]["state"] == "dead"
 
 
+_LIGHT = """
+import sys
+from acestep_cli.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    assert "torch" not in sys.modules and "transformers" not in sys.modules
+"""
+
+
+def test_neither_asking_nor_looking_loads_torch(tmp_path: Path) -> None:
+    def light(*arguments: str) -> subprocess.CompletedProcess[str]:
+        done = run([sys.executable, "-c", _LIGHT, *arguments], tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    light("generate", "x", "--dry-run", *SONG)
+    assert list(tmp_path.iterdir()) == [], "a dry run leaves nothing"
+    light("generate", "x", "--no-wait", *SONG)
+    job_id = light("replay", "last", "--no-wait", "--steps", "2").stdout.strip()
+    light("status", "last")
+    light("jobs", "cancel", job_id)
+
+
 def test_mistakes_are_told_before_anything_starts(tmp_path: Path) -> None:
     wrong = run(acestep("generate", "x", "--no-wait", "--model", "nope", *CHECKPOINTS), tmp_path)
     assert wrong.returncode == 3 and "nope" in wrong.stderr

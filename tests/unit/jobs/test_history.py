@@ -50,6 +50,18 @@ def test_what_is_no_record_is_passed_over_and_counted(tmp_path: Path) -> None:
     assert list(History(tmp_path / "nowhere")) == []
 
 
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(InputError, match="cannot be read: Permission denied"):
+        list(History(tmp_path))
+    monkeypatch.undo()
+    (tmp_path / "file").touch()
+    assert list(History(tmp_path / "file")) == []
+
+
 def test_a_record_of_any_size_is_not_read(tmp_path: Path) -> None:
     path = write_record(tmp_path)
     with path.open("ab") as stream:
