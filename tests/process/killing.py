@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
@@ -86,9 +85,10 @@ def kill(one: Killing) -> str:
         one.command(), cwd=one.folder, env=environment(one.folder), **quiet
     ) as process:
         time.sleep(one.moment)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGSTOP)
-        held = process.poll() is None
+        # Not reaped, so the number is still its own, ended or not.
+        os.kill(process.pid, signal.SIGSTOP)
+        told = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        held = told is not None and told.si_code == os.CLD_STOPPED
         before = one.state()
         process.kill()
         # Nobody has asked for its exit status yet: it is neither alive nor gone.

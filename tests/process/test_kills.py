@@ -39,11 +39,23 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
 
     listed = run(acestep("jobs", "--json", "--limit", "1000"), tmp_path)
     assert listed.returncode == 0, listed.stderr
-    told = [job["state"] for job in json.loads(listed.stdout)["data"]]
+    jobs = json.loads(listed.stdout)["data"]
+    told = [job["state"] for job in jobs]
     expected = ["succeeded"] + ["dead" if state in ("queued", "running") else state
                                 for state in states if state != "none"]  # fmt: skip
     assert sorted(told) == sorted(expected)
     _again(killings, tmp_path)
+    _removed([job["job_id"] for job in jobs if job["state"] == "dead"], tmp_path)
+
+
+def _removed(dead: list[str], folder: Path) -> None:
+    """Dead jobs go with all that they left half-written."""
+    for job_id in dead[:2]:
+        (folder / "acestep_output" / f".{job_id}.json.ab12.part").write_bytes(b"{")
+    done = run(acestep("jobs", "remove", "--yes", *dead), folder)
+    assert done.returncode == 0, done.stderr
+    left = [path.name for path in (folder / "acestep_output").iterdir()]
+    assert not [name for name in left if any(job_id in name for job_id in dead)]
 
 
 def _again(killings: list[Killing], folder: Path) -> None:
