@@ -121,30 +121,30 @@ def _planner(name: str, values: int, cached: int, note: str, *, bundled: bool = 
 
 
 CATALOG: tuple[Entry, ...] = (
-    _dit(DEFAULT_DIT, "turbo", "songs in 8 steps; the default", bundled=True),
+    _dit(DEFAULT_DIT, "turbo", "8 steps; the default", bundled=True),
     Entry(
         VAE, BUNDLE_REPO, "vae", folder=VAE, values=168_695_426, nbytes=337_430_000,
-        note="turns latents into sound; every model needs it",
+        note="makes the sound; every model needs it",
     ),
     Entry(
         TEXT_ENCODER, BUNDLE_REPO, "text_encoder", folder=TEXT_ENCODER, values=595_776_512,
         nbytes=2 * 595_776_512 + _TOKENIZER_BYTES,
         note="reads captions and lyrics; every model needs it",
     ),
-    _planner("acestep-5Hz-lm-1.7B", 1_854_243_840, 57_344, "plans songs", bundled=True),
-    _planner("acestep-5Hz-lm-0.6B", 662_884_352, 57_344, "plans songs; the quickest"),
-    _planner("acestep-5Hz-lm-4B", 4_189_554_176, 73_728, "plans songs; the largest"),
-    _dit("acestep-v15-turbo-shift1", "turbo", "turbo; the variant shift1"),
-    _dit("acestep-v15-turbo-shift3", "turbo", "turbo; the variant shift3"),
-    _dit("acestep-v15-turbo-continuous", "turbo", "turbo; the variant continuous"),
+    _planner("acestep-5Hz-lm-1.7B", 1_854_243_840, 57_344, "the middle one", bundled=True),
+    _planner("acestep-5Hz-lm-0.6B", 662_884_352, 57_344, "the quickest"),
+    _planner("acestep-5Hz-lm-4B", 4_189_554_176, 73_728, "the largest"),
+    _dit("acestep-v15-turbo-shift1", "turbo", "8 steps; variant shift1"),
+    _dit("acestep-v15-turbo-shift3", "turbo", "8 steps; variant shift3"),
+    _dit("acestep-v15-turbo-continuous", "turbo", "8 steps; variant continuous"),
     _dit("acestep-v15-sft", "sft", "50 steps with guidance"),
     _dit("acestep-v15-base", "base", "every task; 32 steps with guidance"),
-    _xl("acestep-v15-xl-base", "base", "base with twice the weights"),
-    _xl("acestep-v15-xl-sft", "sft", "sft with twice the weights"),
-    _xl("acestep-v15-xl-turbo", "turbo", "turbo with twice the weights"),
+    _xl("acestep-v15-xl-base", "base", "every task; twice the weights"),
+    _xl("acestep-v15-xl-sft", "sft", "50 steps; twice the weights"),
+    _xl("acestep-v15-xl-turbo", "turbo", "8 steps; twice the weights"),
     Entry(
         "scragvae", "scragnog/Ace-Step-1.5-ScragVAE", "vae", values=168_695_426,
-        nbytes=337_430_000, note="another VAE by scragnog",
+        nbytes=337_430_000, note="an alternative by scragnog",
     ),
 )  # fmt: skip
 BY_NAME: dict[str, Entry] = {entry.name: entry for entry in CATALOG}

@@ -70,19 +70,21 @@ def find_set(
     *,
     planner: str | None = None,
     vae: str = VAE,
+    families: Sequence[str] = (),
 ) -> CheckpointSet:
     """The checkpoint set for `task`, from `places` in their order.
 
     `model` and `planner` take a catalog name, the name of another folder in a place, or a path.
-    Without a model: acestep-v15-turbo, else the first installed one that can do the task. The other
-    parts come from the DiT's own root if it has them, else from the first place that does. A
-    planner that nobody named may be missing. The demonstration set is used as a whole or not at
-    all, and never when a model or planner was named.
+    Without a model: acestep-v15-turbo, else the first installed one that can do the task, where
+    those of earlier `families` go before all others. The other parts come from the DiT's own root
+    if it has them, else from the first place that does. A planner that nobody named may be missing.
+    The demonstration set is used as a whole or not at all, never when a model or planner was named,
+    and never for the sake of a family.
 
     CheckpointMissing when nothing, or not what was named, is installed; CheckpointError when a
     folder is incomplete or the named model cannot do the task.
     """
-    dit, root = _choose_dit(model, task, _usable(model or planner, places))
+    dit, root = _choose_dit(model, task, _usable(model or planner, places), families)
     order = search_order(root, places)
     text_encoder = named_folder(TEXT_ENCODER, "text_encoder", order)[0]
     _check_widths(dit, text_encoder)
@@ -127,12 +129,28 @@ def search_order(root: Place, places: Sequence[Place]) -> list[Place]:
     return [root, *(place for place in places if place != root and place.is_demo == root.is_demo)]
 
 
-def _choose_dit(model: str | None, task: str, places: Sequence[Place]) -> tuple[Folder, Place]:
+def _choose_dit(
+    model: str | None, task: str, places: Sequence[Place], families: Sequence[str] = ()
+) -> tuple[Folder, Place]:
     if model is not None:
         folder, place = named_folder(model, "dit", places)
         if task not in folder.tasks:
             raise _unable(folder, task, places)
         return folder, place
+    able = _able_dits(task, places)
+    if families:
+        # The demonstration stands behind whatever was installed.
+        rank = {family: position for position, family in enumerate(families)}
+        able = iter(
+            sorted(able, key=lambda one: (one[1].is_demo, rank.get(str(one[0].family), len(rank))))
+        )
+    for found in able:
+        return found
+    raise _no_dit(task, places)
+
+
+def _able_dits(task: str, places: Sequence[Place]) -> Iterator[tuple[Folder, Place]]:
+    """The complete DiTs that can do `task`, in the order of preference, each with its place."""
     for name in known_names(places, "dit"):
         for place in places:
             for path, revision in place.candidates(name):
@@ -140,8 +158,7 @@ def _choose_dit(model: str | None, task: str, places: Sequence[Place]) -> tuple[
                     continue
                 folder = open_named(place, name, "dit", path, revision)
                 if task in folder.tasks:
-                    return folder, place
-    raise _no_dit(task, places)
+                    yield folder, place
 
 
 def _choose_planner(planner: str | None, places: Sequence[Place]) -> Folder | None:

@@ -56,7 +56,7 @@ def test_what_is_recommended_is_fetched_listed_checked_and_sings_offline(
 ) -> None:
     empty = go()
     assert empty.returncode == 0 and "models pull recommended" in empty.stderr
-    assert len(empty.stdout.splitlines()) == 15
+    assert len(empty.stdout.splitlines()) == 1 + 15
     shown = go("pull", "recommended", "--dry-run", "--json", MAX_CUDA_VRAM="8")
     assert _data(shown)["bytes"] > 21e6
     assert {row["state"] for row in _data(shown)["checkpoints"]} == {"missing"}
@@ -98,7 +98,10 @@ def test_listing_loads_nothing_heavy(tmp_path: Path) -> None:
     )
     done = run([sys.executable, "-c", code], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 15
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 + 15
+    assert lines[0] == f"in {tmp_path / 'checkpoints'} (the working folder):"
+    assert lines[1].split()[:2] == [TURBO, "default"] and "turbo model; text2music" in lines[1]
 
 
 def test_a_model_brings_what_it_needs_and_only_leaves_it_out(go: Any) -> None:
