@@ -98,10 +98,11 @@ def remark(event: Event, *, colour: bool, numbered: bool = False) -> str:
     if isinstance(event, JobStarted):
         return f"{words.paint('job:', words.CYAN, colour)} {event.job_id}"
     if isinstance(event, Noted):
-        return f"{words.paint('note:', words.CYAN, colour)} {event.message}"
+        return f"{words.paint('note:', words.CYAN, colour)} {words.on_one_line(event.message)}"
     if isinstance(event, Warned):
-        return f"{words.paint('warning:', words.YELLOW, colour)} {event.message}"
+        message = words.on_one_line(event.message)
+        return f"{words.paint('warning:', words.YELLOW, colour)} {message}"
     if isinstance(event, Adjusted):
         change = f"{event.what} {event.before} -> {event.after}: {event.reason}"
-        return f"{words.paint('adjusted:', words.YELLOW, colour)} {change}"
+        return f"{words.paint('adjusted:', words.YELLOW, colour)} {words.on_one_line(change)}"
     return ""

@@ -79,3 +79,13 @@ def test_a_plan_is_shown_with_its_lyrics_indented() -> None:
     text = "folk\n      90 bpm\n      [verse]\n      la"
     assert remark(event, colour=False) == f"plan: {text}"
     assert remark(event, colour=False, numbered=True) == f"plan 2: {text}"
+
+
+def test_remarks_cannot_command_a_terminal() -> None:
+    for event in (
+        Noted("a file \x1b[31m\r"),
+        Warned("odd", "a file \x1b[31m\r"),
+        Adjusted("dtype", "a", "b", "a file \x1b[31m\r"),
+    ):
+        said = remark(event, colour=False)
+        assert said.endswith("a file \\x1b[31m\\r")

@@ -76,6 +76,16 @@ def test_debug_shows_the_way_of_the_error(capsys: pytest.CaptureFixture[str]) ->
     assert told.endswith("error: no such file\n")
 
 
+def test_a_trace_cannot_command_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise InputError("no such file \x1b[31mred\r\x07")
+    except InputError as error:
+        emitted(Result(error=error), debug=True)
+    told = capsys.readouterr().err
+    assert told.count("\\x1b[31mred\\r\\x07") == 2
+    assert not {"\x1b", "\r", "\x07"} & set(told)
+
+
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output(StringIO(), quiet=True)
     output.say("hello")
