@@ -89,7 +89,7 @@ def replay_of(
         request=request,
         settings=typed.now.settings,
         origins={**typed.now.origins, **origins, "save_dir": typed.now.origins["save_dir"]},
-        ignored=tuple(dict.fromkeys((*_texts(job.record.get("ignored")), *typed.now.ignored))),
+        ignored=tuple(dict.fromkeys((*_texts(job.record.get("ignored")), *_ignored(typed)))),
         warnings=tuple(validate(request)),
         where={**typed.now.where, **dict.fromkeys(names, "flag")},
     )
@@ -263,6 +263,12 @@ def _folder(job: KnownJob, kind: Kind) -> PinnedFolder | None:
         if isinstance(name, str) and isinstance(path, str) and isinstance(revision, str | None):
             return PinnedFolder(name, Path(path), revision, str(one.get("fingerprint")))
     return None
+
+
+def _ignored(typed: _Typed) -> list[str]:
+    """What was typed, or set for this machine, and has no effect."""
+    typed_names = [name for name in typed.song if BY_NAME[name].ignored]
+    return [*typed_names, *(name for name in typed.now.ignored if name in SETTINGS_BY_NAME)]
 
 
 def _texts(found: object) -> list[str]:
