@@ -77,12 +77,13 @@ def test_debug_shows_the_way_of_the_error(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_trace_cannot_command_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "no such file \x1b[31mred\r\x07"
     try:
-        raise InputError("no such file \x1b[31mred\r\x07")
+        raise InputError(hostile)
     except InputError as error:
         emitted(Result(error=error), debug=True)
     told = capsys.readouterr().err
-    assert told.count("\\x1b[31mred\\r\\x07") == 2
+    assert told.count(r"\x1b[31mred\r\x07") == 2, "in the trace and in the sentence"
     assert not {"\x1b", "\r", "\x07"} & set(told)
 
 
