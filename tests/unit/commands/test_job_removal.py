@@ -63,7 +63,7 @@ def test_the_record_stays_where_a_song_cannot_go(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "unlink", refused)
-    with pytest.raises(OutputError, match="cannot remove .*_1.mp3: Permission denied"):
+    with pytest.raises(OutputError, match=r"cannot remove .*_1\.mp3: Permission denied"):
         list(remove(removal))
     monkeypatch.undo()
     assert path.exists()

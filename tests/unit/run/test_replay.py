@@ -160,6 +160,7 @@ def test_changes_change_what_they_name(asked: Song) -> None:
     assert (silent.instrumental, silent.lyrics) == (True, "[Instrumental]")
     assert prepared(job, no_lm=True).planner is None
     assert prepared(job, threads=5).policy.threads == 5
+    assert again(job, lm_backend="pt").resolved.ignored == ("lm_backend",)
     assert again(job).resolved.request.bpm is None, "the environment of today says nothing"
 
 
