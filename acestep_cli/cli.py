@@ -73,6 +73,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 HELP = """Run the ACE-Step 1.5 music model on your own machine.
 
+Songs and the records of their jobs are written to acestep_output in the current folder.
+
 \b
 Examples:
   acestep generate "upbeat indie rock, bright guitars" --duration 30 --seed 7
@@ -88,6 +90,12 @@ _NEAR = 0.7
 
 class Commands(click.Group):
     """The group of all verbs, each imported when it is called."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """`-h` in the words of the other switches."""
+        from acestep_cli.commands.verb import in_own_words
+
+        return in_own_words(super().get_help_option(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names in the order of the table."""
@@ -108,7 +116,8 @@ class Commands(click.Group):
         """The command that `args` name; UsageError with the nearest name for an unknown one."""
         from acestep_cli.commands.verb import resolve_verb
 
-        return resolve_verb(self, super().resolve_command, ctx, args)
+        named = [ALIASES.get(args[0], args[0]), *args[1:]]
+        return resolve_verb(self, super().resolve_command, ctx, named)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, and the topics that `acestep help` explains."""
@@ -183,7 +192,9 @@ def _run(output: Output) -> int:
 def _dispatch(output: Output) -> Any:
     from acestep_cli.commands.verb import switches
 
-    version = click.version_option(__version__, prog_name="acestep", message="%(prog)s %(version)s")
+    version = click.version_option(
+        __version__, prog_name="acestep", message="%(prog)s %(version)s", help="show the version"
+    )
     group = Commands(
         help=HELP,
         params=switches(),

@@ -120,7 +120,9 @@ def _places(settings: Settings) -> list[Place]:
     from acestep_cli.config.paths import current_folder
     from acestep_cli.weights.places import search_places
 
-    places = search_places(settings.checkpoints, environ=os.environ, cwd=current_folder())
+    places = search_places(
+        settings.checkpoints, environ=os.environ, cwd=current_folder(), further=settings.models
+    )
     return [place for place in places if not place.is_demo]
 
 

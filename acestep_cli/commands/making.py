@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_cli import __version__
+from acestep_cli.commands.completing import complete_preset
 from acestep_cli.commands.delivery import Delivery, delivery, format_of, played
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_texts
@@ -48,6 +49,7 @@ class RunChoices:
 
     output_file: str | None = None
     config_file: str | None = None
+    no_config: bool | None = None
     preset: str | None = None
     force: bool | None = None
     strict: bool | None = None
@@ -97,6 +99,7 @@ def resolved_with(
         environ=os.environ,
         preset=choices.preset,
         plan=plan,
+        use_files=not choices.no_config,
     )
 
 
@@ -254,7 +257,13 @@ def settings_options() -> list[click.Parameter]:
             ["config_file", "--config"], RUN, type=click.Path(readable=False), metavar="FILE",
             help="settings file above the others",
         ),
-        GroupedOption(["--preset"], RUN, metavar="NAME", help="preset of a settings file"),
+        GroupedOption(
+            ["--no-config"], RUN, is_flag=True, help="leave the settings files unread"
+        ),
+        GroupedOption(
+            ["--preset"], RUN, metavar="NAME", shell_complete=complete_preset,
+            help="draft or quality or consistent or one of a file",
+        ),
     ]  # fmt: skip
 
 

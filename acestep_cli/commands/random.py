@@ -20,7 +20,8 @@ from acestep_cli.commands.options import field_options
 from acestep_cli.commands.verb import RUN, GroupedOption, Verb
 from acestep_cli.config import Resolved
 from acestep_cli.errors import UsageError
-from acestep_cli.request import FIELDS
+from acestep_cli.request import FIELDS, Field
+from acestep_cli.request.table_sound import EDIT
 from acestep_cli.term.output import Output, Result
 
 if TYPE_CHECKING:
@@ -156,10 +157,15 @@ def _shown(ideas: list[_Idea], seeds: tuple[int, ...], *, complete: bool) -> Res
     )
 
 
+def _unlike_edits(row: Field) -> Field:
+    """`row` kept out of the help where it is about a source, which a drawn song has not."""
+    return replace(row, hidden=row.hidden or (row.group == EDIT and row.name != "reference_audio"))
+
+
 command = Verb(
     "random",
     [
-        *field_options(row for row in FIELDS if row.name not in _DRAWN),
+        *field_options(_unlike_edits(row) for row in FIELDS if row.name not in _DRAWN),
         GroupedOption(["print_only", "--print"], RUN, is_flag=True, help="only show the idea"),
         *run_options(),
     ],

@@ -70,6 +70,10 @@ class Verb(click.Command):
         with redirect_stdout(sys.stderr):
             return self.callback(output, **values)
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """`-h` in the words of the other switches."""
+        return in_own_words(super().get_help_option(ctx))
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under the headings in which they were declared."""
         format_grouped_options(self, ctx, formatter)
@@ -120,6 +124,10 @@ class VerbGroup(click.Group):
                 )
         return None
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """`-h` in the words of the other switches."""
+        return in_own_words(super().get_help_option(ctx))
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in groups, then the verbs."""
         format_grouped_options(self, ctx, formatter)
@@ -154,9 +162,18 @@ def format_grouped_options(
         record = param.get_help_record(ctx)
         if record is not None and isinstance(param, click.Option):
             sections.setdefault(getattr(param, "group", RUN), []).append(record)
-    for heading, records in sections.items():
+    # What is typed most stands behind what the command is about, not behind every detail of it.
+    first, *others = sections
+    for heading in dict.fromkeys((first, *[RUN] * (RUN in sections), *others)):
         with formatter.section(heading):
-            formatter.write_dl(records)
+            formatter.write_dl(sections[heading])
+
+
+def in_own_words(help_option: click.Option | None) -> click.Option | None:
+    """The option that shows the help, described like all others."""
+    if help_option is not None:
+        help_option.help = "show this help"
+    return help_option
 
 
 def switches() -> list[click.Parameter]:

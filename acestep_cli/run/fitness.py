@@ -28,7 +28,10 @@ _SPECIAL_TASK = "extract"
 def find_checkpoints(findings: Findings) -> Iterator[Check]:
     """The set that makes songs, its headers read, and which other checkpoints are installed."""
     findings.places = search_places(
-        findings.settings.checkpoints, environ=findings.environ, cwd=findings.cwd
+        findings.settings.checkpoints,
+        environ=findings.environ,
+        cwd=findings.cwd,
+        further=findings.settings.models,
     )
     chosen = find_set(findings.request.model, "text2music", findings.places)
     for folder in used_folders(chosen, None):

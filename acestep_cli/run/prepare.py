@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,21 +87,36 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
         planning=crew.planning,
         planner=crew.planner,
         seeds=seeds,
-        digest=request_digest(
-            request.to_dict(),
-            wishes=[wish.as_dict() for wish in crew.wishes],
-            seeds=seeds,
-            fingerprints=fingerprints,
-            sources=sounds.hashes(),
-            hardware=crew.hardware.policy.shaping(),
-        ),
+        digest=_digest(request, crew, seeds, fingerprints, sounds),
         fingerprints=fingerprints,
-        early=(*_remarks(checkpoints), *crew.remarks, *early, *crew.hardware.adjusted),
+        early=(
+            *_remarks(checkpoints, request, seeds),
+            *crew.remarks,
+            *early,
+            *crew.hardware.adjusted,
+        ),
         origins=origins,
         sounds=sounds,
         edit=edit,
         targets=targets,
         listens=crew.listens,
+    )
+
+
+def _digest(
+    request: SongRequest,
+    crew: Crew,
+    seeds: tuple[int, ...],
+    fingerprints: Mapping[str, str],
+    sounds: Sounds,
+) -> str:
+    return request_digest(
+        request.to_dict(),
+        wishes=[wish.as_dict() for wish in crew.wishes],
+        seeds=seeds,
+        fingerprints=fingerprints,
+        sources=sounds.hashes(),
+        hardware=crew.hardware.policy.shaping(),
     )
 
 
@@ -199,7 +214,16 @@ def _code_warnings(crew: Crew) -> list[tuple[str, str]]:
     return found
 
 
-def _remarks(checkpoints: CheckpointSet) -> tuple[Event, ...]:
-    if not checkpoints.is_demo:
-        return ()
-    return (Noted("no checkpoint is installed: the demonstration one is used"),)
+def _remarks(
+    checkpoints: CheckpointSet, request: SongRequest, seeds: tuple[int, ...]
+) -> tuple[Event, ...]:
+    """What nobody asked for and everybody may want to know."""
+    remarks = []
+    if checkpoints.is_demo:
+        remarks.append(Noted("no checkpoint is installed: the demonstration one is used"))
+    counts_up = len(request.seed) == 1 and request.seed[0] >= 0
+    if not counts_up and sum(seed >= 0 for seed in request.seed) < request.batch_size:
+        words = ", ".join(str(seed) for seed in dict.fromkeys(seeds))
+        noun = "seed" if request.batch_size == 1 else "seeds"
+        remarks.append(Noted(f"{noun} {words}, drawn for this job"))
+    return tuple(remarks)

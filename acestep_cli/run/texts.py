@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acestep_cli.config import Resolved
+from acestep_cli.config import Resolved, Settings
 from acestep_cli.errors import CheckpointMissing
 from acestep_cli.events import Observer, stage
 from acestep_cli.hardware.planner import Hardware, choose_hardware, context_positions
@@ -23,7 +23,7 @@ from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.index import read_index
 from acestep_cli.weights.load import prefetch
 from acestep_cli.weights.locate import EarSet, find_ears
-from acestep_cli.weights.places import search_places
+from acestep_cli.weights.places import Place, search_places
 from acestep_cli.weights.planners import find_planners, planner_size
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def listen(desk: Desk, source: Path | bytes) -> tuple[int, ...]:
     from acestep_cli.audio import load_for_model
 
     settings, request = desk.resolved.settings, desk.resolved.request
-    places = search_places(settings.checkpoints, environ=os.environ, cwd=Path.cwd())
+    places = _places(settings)
     ears = find_ears(request.model, places)
     indexes = [read_index(folder.path) for folder in ears.folders()]
     prefetch(indexes)
@@ -103,10 +103,16 @@ def _progress(observer: Observer, total: float) -> Any:
     return lambda done: observer(StageProgress("listen", min(done, total), total))
 
 
+def _places(settings: Settings) -> tuple[Place, ...]:
+    return search_places(
+        settings.checkpoints, environ=os.environ, cwd=Path.cwd(), further=settings.models
+    )
+
+
 def _planner(desk: Desk, positions: int) -> tuple[Folder, Hardware]:
     """The planner to use and the policy for it alone."""
     settings, request = desk.resolved.settings, desk.resolved.request
-    places = search_places(settings.checkpoints, environ=os.environ, cwd=Path.cwd())
+    places = _places(settings)
     folders = find_planners(request.lm_model_path, places, required=True)
     sizes = [planner_size(folder) for folder in folders]
     hardware = choose_hardware(settings, {}, sizes, positions=positions, required=True)
