@@ -20,6 +20,7 @@ from acestep_cli.commands.verb import RUN, GroupedOption, Verb
 from acestep_cli.errors import CheckpointError, CheckpointMissing, UsageError
 from acestep_cli.events import Observer, StageProgress, stage
 from acestep_cli.term.output import Output, Result
+from acestep_cli.term.words import on_one_line
 
 if TYPE_CHECKING:
     from acestep_cli.weights.inventory import Stock
@@ -68,7 +69,7 @@ def verify(
             tell = _meter(voice, total)
             found += [(stock, check(stock.path, stock.kind, tell)) for stock in chosen]
     data = [_verified(stock, files) for stock, files in found]
-    return Result(data=data, lines=tuple(_lines(found)), error=_damage(found))
+    return Result(data=data, lines=tuple(map(on_one_line, _lines(found))), error=_damage(found))
 
 
 def remove(
@@ -89,14 +90,15 @@ def remove(
     targets = [(name, *_target(shelf, name)) for name in dict.fromkeys(names)]
     if not yes:
         words = listed([str(folder) for *_, folders in targets for folder in folders])
-        confirm(f"remove {words}?", "--yes")
+        confirm(on_one_line(f"remove {words}?"), "--yes")
     rows = []
     for name, place, folders in targets:
         freed = take_away(place, name)
         rows.append({"name": name, "paths": [str(path) for path in folders], "bytes": freed})
-        output.say(f"{name} is removed from {place.path}: {size_words(freed) or 'nothing'} freed")
+        told = f"{name} is removed from {place.path}: {size_words(freed) or 'nothing'} freed"
+        output.say(on_one_line(told))
         if other := next((there for there in shelf.places if _has(there, name)), None):
-            output.say(f"note: there is another {name} in {other.path}")
+            output.say(on_one_line(f"note: there is another {name} in {other.path}"))
     lines = tuple(str(path) for *_, folders in targets for path in folders)
     return Result(data=rows, lines=lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from acestep_cli.commands.verb import RUN, GroupedOption, Verb
 from acestep_cli.errors import UsageError
 from acestep_cli.events import Warned
 from acestep_cli.term.output import Output, Result
+from acestep_cli.term.words import on_one_line
 
 if TYPE_CHECKING:
     from acestep_cli.weights.catalog import Entry
@@ -76,10 +78,10 @@ def pull(output: Output, names: tuple[str, ...] | None, **values: Any) -> Result
     entries = _named(shelf, names or (), choices)
     order = _order(shelf, entries, choices)
     for stock in order.here:
-        output.say(f"{stock.name} is here already: {stock.path}")
+        output.say(on_one_line(f"{stock.name} is here already: {stock.path}"))
     if order.extra:
         extra = listed([entry.name for entry in order.extra])
-        output.say(f"{extra} belongs to it and comes too; --only leaves it out")
+        output.say(f"needed besides and fetched too: {extra}; --only leaves it out")
     warnings = tuple(_misfits(shelf, order))
     for warning in warnings:
         output.say(f"warning: {warning.message}")
@@ -87,7 +89,7 @@ def pull(output: Output, names: tuple[str, ...] | None, **values: Any) -> Result
     parcels: list[Parcel] = []
     if order.entries:
         parcels = _looked_up(hub, order, destination, choices)
-        output.say(_announcement(parcels, destination))
+        output.say(on_one_line(_announcement(parcels, destination)))
         check_room(parcels, destination)
     if not choices.dry_run and any(not parcel.is_installed for parcel in parcels):
         _ask(parcels, destination, choices)
@@ -161,20 +163,13 @@ def _order(shelf: Shelf, entries: list[Entry], choices: Choices) -> Order:
     return Order((*wanted, *extra.values()), tuple(here), tuple(extra.values()))
 
 
-def _misfits(shelf: Shelf, order: Order) -> list[Warned]:
-    from acestep_cli.errors import DeviceError
+def _misfits(shelf: Shelf, order: Order) -> Iterator[Warned]:
     from acestep_cli.weights.fit import Machine
 
     machine = Machine.of(shelf.resolved.settings, os.environ)
-    found = []
     for entry in order.entries:
-        try:
-            reason = machine.misfit(entry.kind, entry.values, entry.cached)
-        except DeviceError as error:
-            reason = error.message
-        if reason:
-            found.append(Warned("too_large", f"{entry.name} cannot be used here: {reason}"))
-    return found
+        if reason := machine.misfit(entry.kind, entry.values, entry.cached):
+            yield Warned("too_large", f"{entry.name} cannot be used here: {reason}")
 
 
 def _looked_up(hub: Any, order: Order, destination: Destination, choices: Choices) -> list[Parcel]:
@@ -205,7 +200,8 @@ def _ask(parcels: list[Parcel], destination: Destination, choices: Choices) -> N
     left = sum(parcel.nbytes for parcel in parcels)
     asked = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
     if left and asked and not choices.yes:
-        confirm(f"fetch {size_words(left)} into {destination.path}?", "--yes")
+        question = f"fetch {size_words(left)} into {destination.path}?"
+        confirm(on_one_line(question), "--yes")
 
 
 def _result(

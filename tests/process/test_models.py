@@ -108,7 +108,7 @@ def test_a_model_brings_what_it_needs_and_only_leaves_it_out(go: Any) -> None:
     alone = go("pull", "acestep-v15-base", "--only", "--quiet")
     assert alone.returncode == 0 and len(alone.stdout.splitlines()) == 1 and not alone.stderr
     done = go("pull", "acestep-v15-base", "--json")
-    assert "vae and Qwen3-Embedding-0.6B belongs to it" in done.stderr
+    assert "fetched too: vae and Qwen3-Embedding-0.6B;" in done.stderr
     states = {row["name"]: row["state"] for row in _data(done)["checkpoints"]}
     assert states == {"acestep-v15-base": "here", VAE: "fetched", TEXT_ENCODER: "fetched"}
 
@@ -282,3 +282,16 @@ def test_further_checkpoints_come_from_the_settings(go: Any, tmp_path: Path, ser
     (tmp_path / "acestep.toml").write_text(table.replace("my-song", "vae"))
     refused = go()
     assert refused.returncode == 2 and "published checkpoint" in refused.stderr
+
+
+def test_names_of_folders_command_no_terminal(go: Any, tmp_path: Path) -> None:
+    evil = tmp_path / "checkpoints" / "acestep-v15-\x1b[31m\nx"
+    shutil.copytree(GOLDEN / TURBO, evil)
+    (evil / "model.safetensors").write_bytes(b"\0" * 9)
+    for arguments in ([], ["list", "--json"], ["verify"], ["pull", TURBO, "--dry-run"]):
+        done = go(*arguments)
+        assert "\x1b" not in done.stdout + done.stderr, arguments
+        assert "Traceback" not in done.stderr
+    assert go("verify").returncode == 3
+    removed = go("remove", evil.name, "--yes")
+    assert removed.returncode == 0 and not evil.exists(), removed.stderr
