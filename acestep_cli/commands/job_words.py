@@ -54,9 +54,11 @@ def folder_options() -> list[click.Parameter]:
     ]  # fmt: skip
 
 
-def history_of(save_dir: str | None, config_file: str | None) -> History:
+def history_of(save_dir: str | None, config_file: str | None, *, use_files: bool = True) -> History:
     """The jobs of the output folder that the flags, the environment or the settings name."""
-    resolved = resolve({"save_dir": save_dir}, config_file=config_file, environ=os.environ)
+    resolved = resolve(
+        {"save_dir": save_dir}, config_file=config_file, environ=os.environ, use_files=use_files
+    )
     return History(resolved.settings.output_dir)
 
 

@@ -57,7 +57,8 @@ def replay(
     """Read the record, lay the changes over it, and make or verify the songs."""
     from acestep_cli.run.replay import replay_of
 
-    history = history_of(values.get("save_dir"), choices.config_file)
+    use_files = not choices.no_config
+    history = history_of(values.get("save_dir"), choices.config_file, use_files=use_files)
     (found,) = found_jobs(history, (job,) if job is not None else None, "acestep replay")
     again = replay_of(
         found,
@@ -65,6 +66,7 @@ def replay(
         environ=os.environ,
         config_file=choices.config_file,
         preset=choices.preset,
+        use_files=use_files,
     )
     if verify:
         _refuse_changes(again, choices)

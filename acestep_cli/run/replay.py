@@ -69,6 +69,7 @@ def replay_of(
     environ: Mapping[str, str],
     config_file: str | None = None,
     preset: str | None = None,
+    use_files: bool = True,
 ) -> Replay:
     """How `job` is made again with `flags`, raw values under any spelling, laid over its record.
 
@@ -77,7 +78,8 @@ def replay_of(
     InputError for a record that cannot be.
     """
     asked, items = _request(job), _seeds(job)
-    typed = _typed(asked, flags, environ, config_file, preset)
+    today = {"environ": environ, "config_file": config_file, "preset": preset}
+    typed = _typed(asked, flags, {**today, "use_files": use_files})
     origins = _origins(job) | dict(typed.origins)
     base = _without_source(asked, origins) if "src_audio" in typed.song else asked
     if "model" in typed.song:
@@ -129,19 +131,14 @@ def _origins(job: KnownJob) -> dict[str, str]:
     }
 
 
-def _typed(
-    asked: SongRequest,
-    flags: Mapping[str, Any],
-    environ: Mapping[str, str],
-    config_file: str | None,
-    preset: str | None,
-) -> _Typed:
-    """`flags` and the preset apart: the layers of today count for settings alone."""
+def _typed(asked: SongRequest, flags: Mapping[str, Any], today: Mapping[str, Any]) -> _Typed:
+    """`flags` and the preset apart: the layers of `today`, as `resolve` takes them, count for
+    settings alone."""
     layer, problems = read_given("flag", flags)
     if problems:
         raise error_of(problems)
     settings = {name: value for name, value in layer.values.items() if name in SETTINGS_BY_NAME}
-    now = resolve(settings, config_file=config_file, environ=environ, preset=preset)
+    now = resolve(settings, **today)
     chosen = [name for name in BY_NAME if now.origins[name] == "preset"]
     song = {name: getattr(now.request, name) for name in chosen}
     song |= {name: value for name, value in layer.values.items() if name in BY_NAME}
