@@ -21,15 +21,17 @@ from acestep_cli.term.table import columns_of, cut, table
 from acestep_cli.term.words import on_one_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from acestep_cli.weights.catalog import Entry
     from acestep_cli.weights.fit import Machine
-    from acestep_cli.weights.inventory import Stock
+    from acestep_cli.weights.inventory import Stock, Unfinished
 
 LIST_HELP = """List the checkpoints that are here and those that can be fetched.
 
 One line for each, by place: name, state, size and what it is and can do. The state is default for
-what a song is made with, here, hidden for a second one of the same name, incomplete or unusable.
-The folder of one is told by `acestep models path NAME`.
+what a song is made with, here, hidden for a second one of the same name, incomplete, unusable
+or unfinished. The folder of one is told by `acestep models path NAME`.
 
 \b
 Examples:
@@ -37,51 +39,57 @@ Examples:
   acestep models list --checkpoints ~/checkpoints --json
 """
 Chosen = dict[str, str | None]
+Row = tuple[str, ...]
 _TOO_LARGE = "too large for this machine"
 
 
 def list_models(output: Output, checkpoints: str | None, config_file: str | None) -> Result:
     """What is here and what can be had."""
-    from acestep_cli.weights.inventory import inventory
+    from acestep_cli.weights.inventory import inventory, unfinished
 
     shelf = shelf_of(checkpoints, config_file)
     stocks = inventory(shelf.places)
     machine = _machine(shelf)
     chosen = _chosen(shelf, stocks, machine)
     here = [stock for stock in stocks if not stock.lacks]
+    parts = unfinished(shelf.places)
     names = {stock.name for stock in here}
     absent = [entry for entry in shelf.entries.values() if entry.name not in names]
     if not here:
         output.say("no checkpoint is here yet: fetch some with `acestep models pull recommended`")
     data = {
         "installed": [_stock_data(stock, chosen, machine) for stock in here],
-        "incomplete": [_part_data(stock) for stock in stocks if stock.lacks],
+        "incomplete": [_incomplete_data(stock) for stock in stocks if stock.lacks],
+        "unfinished": [
+            {"name": part.name, "path": str(part.place.path), "bytes": part.nbytes}
+            for part in parts
+        ],
         "available": [_entry_data(entry, machine) for entry in absent],
         "default": chosen,
         "places": [{"path": str(place.path), "origin": place.origin} for place in shelf.places],
     }
     width = columns_of(output.answer, os.environ)
-    lines = (cut(line, width) for line in _lines(shelf, stocks, absent, chosen, machine))
+    rows = {
+        place.path: [
+            *(_stock_row(stock, chosen, machine) for stock in stocks if stock.place == place),
+            *(_part_row(part) for part in parts if part.place == place),
+        ]
+        for place in shelf.places
+    }
+    fetchable = [_entry_row(entry, machine) for entry in absent]
+    lines = (cut(line, width) for line in _lines(shelf, rows, fetchable))
     return Result(data=data, lines=tuple(lines))
 
 
-def _lines(
-    shelf: Shelf,
-    stocks: list[Stock],
-    absent: list[Entry],
-    chosen: Chosen,
-    machine: Machine | None,
-) -> Iterator[str]:
+def _lines(shelf: Shelf, rows: dict[Path, list[Row]], fetchable: list[Row]) -> Iterator[str]:
     """A heading and a table for each place that holds something, then what can be fetched."""
     for place in shelf.places:
-        rows = [_stock_row(stock, chosen, machine) for stock in stocks if stock.place == place]
-        if rows:
+        if rows[place.path]:
             yield f"in {on_one_line(str(place.path))} ({place.origin}):"
-            yield from (f"  {line}" for line in table(rows))
-    if absent:
+            yield from (f"  {line}" for line in table(rows[place.path]))
+    if fetchable:
         yield "to fetch with `acestep models pull NAME`:"
-        rows = [_entry_row(entry, machine) for entry in absent]
-        yield from (f"  {line}" for line in table(rows))
+        yield from (f"  {line}" for line in table(fetchable))
 
 
 def _machine(shelf: Shelf) -> Machine | None:
@@ -131,7 +139,7 @@ def _state(stock: Stock, chosen: Chosen) -> str:
     return "default" if slot and chosen[slot] == stock.name else "here"
 
 
-def _stock_row(stock: Stock, chosen: Chosen, machine: Machine | None) -> tuple[str, ...]:
+def _stock_row(stock: Stock, chosen: Chosen, machine: Machine | None) -> Row:
     about = [kind_words(stock.kind, stock.family), " ".join(stock.tasks)]
     if stock.lacks:
         about = [about[0], f"lacks {', '.join(stock.lacks)}"]
@@ -143,7 +151,11 @@ def _stock_row(stock: Stock, chosen: Chosen, machine: Machine | None) -> tuple[s
     return (stock.name, _state(stock, chosen), size_words(stock.nbytes), words)
 
 
-def _entry_row(entry: Entry, machine: Machine | None) -> tuple[str, ...]:
+def _part_row(part: Unfinished) -> Row:
+    return (part.name, "unfinished", size_words(part.nbytes), "the same pull goes on from here")
+
+
+def _entry_row(entry: Entry, machine: Machine | None) -> Row:
     about = [kind_words(entry.kind, entry.family), entry.note]
     if _misfit(entry, machine):
         about.insert(0, _TOO_LARGE)
@@ -168,7 +180,7 @@ def _stock_data(stock: Stock, chosen: Chosen, machine: Machine | None) -> dict[s
     }
 
 
-def _part_data(stock: Stock) -> dict[str, Any]:
+def _incomplete_data(stock: Stock) -> dict[str, Any]:
     return {
         "name": stock.name,
         "kind": stock.kind,

@@ -12,9 +12,9 @@ from acestep_cli.weights.catalog import NOUNS, Family, Kind
 from acestep_cli.weights.folder import lacking
 from acestep_cli.weights.index import read_index
 from acestep_cli.weights.locate import known_names, open_named
-from acestep_cli.weights.places import Place
+from acestep_cli.weights.places import Place, repo_folder
 from acestep_cli.weights.store import size_of
-from acestep_cli.weights.store_folder import NOTE_FILE, read_note
+from acestep_cli.weights.store_folder import NOTE_FILE, left_over, read_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,16 @@ class Stock:
     is_used: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What pulls that did not end have left in a place: of the checkpoint `name`, or of one in the
+    repository of this name."""
+
+    name: str
+    place: Place
+    nbytes: int
+
+
 def inventory(places: Sequence[Place]) -> list[Stock]:
     """All checkpoint folders in `places`, the demonstration's left out: published ones in catalog
     order, then further ones; those of one name in the order in which they are looked for.
@@ -56,6 +66,28 @@ def inventory(places: Sequence[Place]) -> list[Stock]:
                 complete = complete or used
                 found.append(replace(stock, is_used=used))
     return found
+
+
+def unfinished(places: Sequence[Place]) -> list[Unfinished]:
+    """What can be gone on with, or is being fetched right now."""
+    found = []
+    for place in places:
+        if place.is_hub:
+            repos = {entry.repo: entry for entry in place.entries.values()}
+            parts = {
+                repo: [*(repo_folder(place.path, entry) / "blobs").glob("*.incomplete")]
+                for repo, entry in repos.items()
+            }
+        else:
+            parts = {name: _growing(place.path, name) for name in place.entries}
+        sizes = {name: sum(size_of(file) or 0 for file in files) for name, files in parts.items()}
+        found += [Unfinished(name, place, size) for name, size in sizes.items() if size]
+    return found
+
+
+def _growing(root: Path, name: str) -> list[Path]:
+    folders = [folder for folder in left_over(root, name) if not folder.is_symlink()]
+    return [file for folder in folders for file in folder.glob("*")]
 
 
 def folder_bytes(path: Path) -> int:

@@ -61,6 +61,8 @@ def test_a_stopped_pull_says_so_and_is_gone_on_with(
     (partial,) = tmp_path.rglob("*.incomplete")
     kept, sent = partial.stat().st_size, state.nbytes_sent()
     assert kept > 1_000_000
+    listed = run(acestep("models"), tmp_path, env=environment(tmp_path))
+    assert f"ACE-Step/Ace-Step1.5  unfinished  {kept / 1e6:.0f} MB" in listed.stdout
     done = run(acestep("models", "pull", VAE), tmp_path, env=environment(tmp_path, HF_ENDPOINT=url))
     assert done.returncode == 0, done.stderr
     source = contents(state.repos, VAE)

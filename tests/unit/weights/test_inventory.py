@@ -11,7 +11,7 @@ import pytest
 
 from acestep_cli.errors import OutputError
 from acestep_cli.weights.catalog import BY_NAME
-from acestep_cli.weights.inventory import inventory
+from acestep_cli.weights.inventory import inventory, unfinished
 from acestep_cli.weights.places import Place, repo_folder
 from acestep_cli.weights.remove import removable, remove
 from acestep_cli.weights.store import locked
@@ -56,6 +56,21 @@ def test_the_first_complete_one_of_a_name_is_used(tmp_path: Path) -> None:
     assert dits == [(TURBO, "a", False), (TURBO, "b", True), ("acestep-v15-mine", "b", False)]
     assert found[0].lacks == ("model.safetensors",)
     assert [stock.is_used for stock in found if stock.name == "vae"] == [True, False]
+
+
+def test_what_pulls_left_is_told_by_place(tmp_path: Path) -> None:
+    growing = tmp_path / "a" / f".{TURBO}.abc.partial"
+    growing.mkdir(parents=True)
+    (growing / "config.json").write_text("{}")
+    (growing / "model.safetensors.incomplete").write_bytes(bytes(98))
+    blobs = repo_folder(tmp_path / "b", BY_NAME["vae"]) / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "abc.incomplete").write_bytes(bytes(30))
+    (blobs / "abc").write_bytes(bytes(1000))
+    places = [_place(tmp_path / "a"), Place(tmp_path / "b", "test", is_hub=True)]
+    found = [(part.name, part.place.path.name, part.nbytes) for part in unfinished(places)]
+    assert found == [(TURBO, "a", 100), ("ACE-Step/Ace-Step1.5", "b", 30)]
+    assert not inventory(places)
 
 
 def test_a_damaged_one_is_in_stock_with_its_fault(tmp_path: Path) -> None:
