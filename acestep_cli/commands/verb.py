@@ -162,9 +162,11 @@ def format_grouped_options(
         record = param.get_help_record(ctx)
         if record is not None and isinstance(param, click.Option):
             sections.setdefault(getattr(param, "group", RUN), []).append(record)
-    # What is typed most stands behind what the command is about, not behind every detail of it.
     first, *others = sections
-    for heading in dict.fromkeys((first, *[RUN] * (RUN in sections), *others)):
+    if len(sections.get(RUN, ())) > len(_SWITCHES) + 1:
+        # What is typed most stands behind what the command is about, not behind every detail of it.
+        others = [RUN, *others]
+    for heading in dict.fromkeys((first, *others)):
         with formatter.section(heading):
             formatter.write_dl(sections[heading])
 
