@@ -21,22 +21,28 @@ from tests.process.programs import SECONDS, acestep, environment, run
 
 RATE, LENGTH = 48_000, 10
 GOING, OVER = ("queued", "running"), ("succeeded", "failed", "cancelled")
+_AT_WORK = 1.5  # loading alone takes about as long
 _FORMATS = ("mp3", "wav", "flac")
 
 
 @dataclass(frozen=True)
 class Killing:
-    """One job in `folder` and the moment, in seconds from its start, at which it dies."""
+    """One job in `folder` and the moment, in seconds, at which it dies: counted from its start, or
+    from its first record where it is `late`."""
 
     number: int
     folder: Path
     moment: float
+    late: bool = False
 
     @classmethod
     def drawn(cls, seed: int, number: int, folder: Path, longest: float) -> Killing:
         """The moment lies anywhere from the start to a little after the end of a job that takes
-        `longest` seconds alone; beside another one it takes longer."""
+        `longest` seconds alone; beside another one it takes longer. Every second job is surely at
+        work, however busy the machine is."""
         drawn = random.Random(f"{seed}:{number}")
+        if number % 2:
+            return cls(number, folder, drawn.uniform(0, _AT_WORK), late=True)
         return cls(number, folder, drawn.uniform(0, 1.5 * longest))
 
     @property
@@ -84,6 +90,10 @@ def kill(one: Killing) -> str:
     with subprocess.Popen(
         one.command(), cwd=one.folder, env=environment(one.folder), **quiet
     ) as process:
+        latest = time.monotonic() + SECONDS
+        while one.late and one.record() is None:
+            assert time.monotonic() < latest, "the job never wrote its record"
+            time.sleep(0.02)
         time.sleep(one.moment)
         # Not reaped, so the number is still its own, ended or not.
         os.kill(process.pid, signal.SIGSTOP)

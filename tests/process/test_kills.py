@@ -35,7 +35,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     counts = {state: states.count(state) for state in sorted(set(states))}
     print(f"{JOBS} kills within {longest:.1f} s: {counts}; left: {len(parts(tmp_path))} parts")
     assert counts.keys() <= {"none", "queued", "running", "succeeded"}
-    assert counts.get("running", 0) > JOBS / 5, "the moments must lie within the work"
+    assert counts.get("running", 0) >= JOBS // 4, "the moments must lie within the work"
 
     listed = run(acestep("jobs", "--json", "--limit", "1000"), tmp_path)
     assert listed.returncode == 0, listed.stderr
