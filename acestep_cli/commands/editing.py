@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from acestep_cli.commands.completing import complete_source, complete_text
 from acestep_cli.commands.making import (
     RunChoices,
     Songs,
@@ -55,7 +56,7 @@ def edit_verb(
     options that are no parameters of a song, by their order, then the song's values.
     """
     rows = [*own]
-    following = positional or (click.Argument(["words"], required=False, metavar="[CAPTION]"),)
+    following = positional or (_caption(),)
     extra = [option for option in rows if isinstance(option, click.Parameter)]
     source = replace(BY_NAME["src_audio"], hidden=True)
     fields = [
@@ -67,7 +68,9 @@ def edit_verb(
     return Verb(
         name,
         [
-            click.Argument(["source"], required=False, metavar="SOURCE"),
+            click.Argument(
+                ["source"], required=False, metavar="SOURCE", shell_complete=complete_source
+            ),
             *following,
             *field_options(fields),
             *extra,
@@ -75,6 +78,12 @@ def edit_verb(
         ],
         callback=verb_callback(make, "source", *names),
         **texts,
+    )
+
+
+def _caption() -> click.Argument:
+    return click.Argument(
+        ["words"], required=False, metavar="[CAPTION]", shell_complete=complete_text
     )
 
 

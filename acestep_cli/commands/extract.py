@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from acestep_cli.commands.completing import field_completer
 from acestep_cli.commands.editing import edit_verb, make_edit, source_option
 from acestep_cli.commands.making import RunChoices
 from acestep_cli.commands.verb import GroupedOption
@@ -57,7 +58,14 @@ command = edit_verb(
         replace(BY_NAME["track_name"], hidden=True),
         GroupedOption(["all_tracks", "--all"], EDIT, is_flag=True, help="extract every track"),
     ),
-    positional=(click.Argument(["tracks"], nargs=-1, metavar="TRACK..."),),
+    positional=(
+        click.Argument(
+            ["tracks"],
+            nargs=-1,
+            metavar="TRACK...",
+            shell_complete=field_completer(BY_NAME["track_name"]),
+        ),
+    ),
     help=HELP,
     short_help="Take single tracks out of a song",
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from acestep_cli.commands.completing import complete_text
 from acestep_cli.commands.making import (
     RunChoices,
     for_one_answer,
@@ -68,7 +69,9 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 command = Verb(
     "format",
     [
-        click.Argument(["words"], required=False, metavar="[CAPTION]"),
+        click.Argument(
+            ["words"], required=False, metavar="[CAPTION]", shell_complete=complete_text
+        ),
         *field_options(row for row in FIELDS if row.name in _ASKED),
         *settings_options(),
     ],

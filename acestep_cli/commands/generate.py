@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from acestep_cli.commands.completing import complete_file, complete_text
 from acestep_cli.commands.making import (
     RunChoices,
     Songs,
@@ -109,10 +110,12 @@ def _with_words(values: dict[str, Any], words: str | None) -> dict[str, Any]:
 command = Verb(
     "generate",
     [
-        click.Argument(["words"], required=False, metavar="[CAPTION]"),
+        click.Argument(
+            ["words"], required=False, metavar="[CAPTION]", shell_complete=complete_text
+        ),
         *field_options(),
         GroupedOption(
-            ["plan_file", "--plan"], RUN, metavar="FILE",
+            ["plan_file", "--plan"], RUN, metavar="FILE", shell_complete=complete_file,
             help="render a plan: a record or what --plan-only prints",
         ),
         *run_options(),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_cli import lyrics as words
+from acestep_cli.commands.completing import complete_file
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_file, read_texts
 from acestep_cli.commands.verb import RUN, GroupedOption, Verb, VerbGroup
@@ -268,7 +269,7 @@ command = VerbGroup(
         Verb(
             "check",
             [
-                click.Argument(["file"], metavar="FILE"),
+                click.Argument(["file"], metavar="FILE", shell_complete=complete_file),
                 *field_options(BY_NAME[name] for name in ("duration", "vocal_language", "caption")),
                 *field_options(row for row in SETTINGS if row.name == "checkpoints"),
                 GroupedOption(["--strict"], RUN, is_flag=True, help="exit 5 on a finding"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_cli import __version__
-from acestep_cli.commands.completing import complete_preset
+from acestep_cli.commands.completing import complete_file, complete_preset
 from acestep_cli.commands.delivery import Delivery, delivery, format_of, played
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_texts
@@ -237,7 +237,7 @@ def run_options() -> list[click.Parameter]:
             help="draw waveform and spectrogram with the sections of the lyrics",
         ),
         GroupedOption(
-            ["--events"], RUN, metavar="FD|FILE",
+            ["--events"], RUN, metavar="FD|FILE", shell_complete=complete_file,
             help="write what happens as JSON lines to a descriptor or file",
         ),
         *settings_options(),

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from acestep_cli.commands.completing import complete_file
 from acestep_cli.commands.making import (
     RunChoices,
     for_one_answer,
@@ -141,7 +142,7 @@ def _stdin() -> bytes:
 command = Verb(
     "understand",
     [
-        click.Argument(["source"], metavar="SOURCE"),
+        click.Argument(["source"], metavar="SOURCE", shell_complete=complete_file),
         GroupedOption(
             ["codes_only", "--codes"], RUN, is_flag=True, help="print the audio codes alone"
         ),

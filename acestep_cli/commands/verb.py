@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from acestep_cli.errors import UsageError
 from acestep_cli.term.output import Output
@@ -35,6 +36,10 @@ class GroupedOption(click.Option):
         super().__init__([*shown, *aliases], default=None, **rest)
         self.group = group
         self._shown = {part.strip() for flag in shown for part in flag.split("/")}
+
+    def is_alias(self, flag: str) -> bool:
+        """Whether `flag` is a spelling of this option that is not shown."""
+        return flag in (*self.opts, *self.secondary_opts) and flag not in self._shown
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """The spellings worth showing, and the help."""
@@ -73,6 +78,16 @@ class Verb(click.Command):
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """`-h` in the words of the other switches."""
         return in_own_words(super().get_help_option(ctx))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Options as the help spells them, by their other names only where none of these fits."""
+        found = super().shell_complete(ctx, incomplete)
+        shown = [item for item in found if not self._is_alias(item.value)]
+        return shown or found
+
+    def _is_alias(self, flag: str) -> bool:
+        options = (param for param in self.params if isinstance(param, GroupedOption))
+        return any(option.is_alias(flag) for option in options)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under the headings in which they were declared."""

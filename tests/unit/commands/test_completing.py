@@ -125,6 +125,7 @@ def test_presets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("acestep generate --device m", {"mps"}),
         ("acestep generate --dtype b", {"bfloat16"}),
         ("acestep lego x --track voc", {"vocals"}),
+        ("acestep extract x drums voc", {"vocals"}),
         ("acestep completions z", {"zsh"}),
         ("acestep schema e", {"events"}),
         ("acestep help cap", {"captions"}),
@@ -142,6 +143,25 @@ def test_keys_are_told_by_their_whole_name_first(monkeypatch: pytest.MonkeyPatch
     assert len(values) == len(set(values))
 
 
+def test_options_are_offered_as_the_help_spells_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [item.value for item in offered("acestep generate --key", monkeypatch)]
+    assert values == ["--key", "--key-scale"]
+    assert [item.value for item in offered("acestep generate --keysc", monkeypatch)] == [
+        "--keyscale"
+    ]
+    assert "--no-format" in [item.value for item in offered("acestep generate --no", monkeypatch)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["acestep generate --plan x", "acestep generate --events x", "acestep lyrics check x",
+     "acestep understand x", "acestep generate -o x", "acestep cover x", "acestep cover y --plot x",
+     "acestep generate --reference x", "acestep generate --config x"],
+)  # fmt: skip
+def test_files_are_left_to_the_shell(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [(item.type, item.value) for item in offered(line, monkeypatch)] == [("file", "x")]
+
+
 def test_files_of_texts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("words.txt", ".hidden", "more/old words.txt", "a\nb"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -153,6 +173,8 @@ def test_files_of_texts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         f"acestep cover x -l @{tmp_path}/w": [f"@{tmp_path}/words.txt"],
         "acestep generate -l @none/": [],
         "acestep generate -l wo": [],
+        "acestep generate @w": ["@words.txt"],
+        "acestep repaint x @w": ["@words.txt"],
     }.items():
         assert [item.value for item in offered(line, monkeypatch)] == expected, line
 
