@@ -53,27 +53,36 @@ ZSH = """\
 #compdef acestep
 # Completion of acestep for zsh; written by `acestep completions zsh`.
 _acestep() {
-    local -a answer described bare folders
-    local kind value words_of
+    local -a answer values meanings shown folders
+    local kind value meaning
+    local -i width=0 n
     answer=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT - 1)) \\
         _ACESTEP_COMPLETE=zsh_complete ${~words[1]} 2> /dev/null)}")
     # Of --option=value only the value is completed.
     [[ $PREFIX == --*=* ]] && compset -P '*='
-    for kind value words_of in "${answer[@]}"; do
+    for kind value meaning in "${answer[@]}"; do
         case $kind in
             plain)
-                if [[ $value == */ ]]; then folders+=("$value")
-                elif [[ $words_of == _ ]]; then bare+=("$value")
-                else described+=("$value:$words_of")
-                fi
+                value=${value//\\\\:/:}
+                if [[ $value == */ ]]; then folders+=("$value"); continue; fi
+                values+=("$value") meanings+=("${meaning:#_}")
+                (( $#value > width )) && width=$#value
                 ;;
             file) _files ;;
             dir) _files -/ ;;
         esac
     done
-    (( $#described )) && _describe -V acestep described
-    (( $#bare )) && compadd -V acestep -a bare
-    (( $#folders )) && compadd -V acestep -S '' -a folders
+    # Not by _describe, which changes the order where two mean the same.
+    for (( n = 1; n <= $#values; n++ )); do
+        value=${(r:width:)values[n]}
+        [[ -n $meanings[n] ]] && value="$value  -- $meanings[n]"
+        shown+=("${value[1,COLUMNS - 1]}")
+    done
+    if [[ -n ${(j::)meanings} ]]; then compadd -V acestep -l -d shown -a values
+    elif (( $#values )); then compadd -V acestep -a values
+    fi
+    (( $#folders )) && compadd -V acestep-folders -S '' -a folders
+    (( compstate[nmatches] ))
 }
 
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
