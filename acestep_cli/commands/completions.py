@@ -29,7 +29,7 @@ that the shell reads at its start:
 \b
 Examples:
   acestep completions fish > ~/.config/fish/completions/acestep.fish
-  acestep completions bash > ~/.local/share/bash-completion/completions/acestep
+  acestep completions bash > ~/.bash_completion
   source <(acestep completions bash)
 """
 

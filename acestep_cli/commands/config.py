@@ -21,7 +21,7 @@ from acestep_cli.term.words import on_one_line
 if TYPE_CHECKING:
     from acestep_cli.config.view import Row
 
-HELP = """Show settings and change the ones that stay.
+HELP = """Show settings and change them.
 
 Without an option every setting is shown with what gave it: a default, a file, a preset or a
 variable of the environment. Changes go to the user's settings file, which --path names; flags of

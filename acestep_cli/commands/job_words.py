@@ -78,8 +78,12 @@ def columns(output: Output) -> int | None:
 
 
 def told(job: KnownJob, width: int | None) -> tuple[str, ...]:
-    """The lines that tell of `job`; on a terminal of `width` columns texts are cut."""
-    return tuple(cut(f"{label}: {on_one_line(text)}", width) for label, text in _facts(job))
+    """The lines that tell of `job`; on a terminal of `width` columns captions are cut, and nothing
+    that somebody may want to copy."""
+    return tuple(
+        cut(f"{label}: {on_one_line(text)}", width if label == "caption" else None)
+        for label, text in _facts(job)
+    )
 
 
 def _facts(job: KnownJob) -> Iterator[tuple[str, str]]:
@@ -92,6 +96,8 @@ def _facts(job: KnownJob) -> Iterator[tuple[str, str]]:
         yield f"song {number}" if len(items) > 1 else "song", _song(item)
         if caption := metas_of(item).get("caption"):
             yield "caption", caption
+        if places := _sections(item):
+            yield "sections (estimated)", places
     for name, path in job.audio():
         yield "file", str(path) if path else name if name == "-" else f"{name} (is not there now)"
     if job.state == "dead":
@@ -101,6 +107,25 @@ def _facts(job: KnownJob) -> Iterator[tuple[str, str]]:
         yield "error", str(job.error.get("message"))
         if hint := job.error.get("hint"):
             yield "hint", str(hint)
+
+
+def _sections(item: Mapping[str, Any]) -> str:
+    """Where the sections of the lyrics lie, as far as the words tell."""
+    from acestep_cli.lyrics.placing import estimated_sections
+
+    metas = metas_of(item)
+    words, seconds = metas.get("lyrics"), metas.get("duration")
+    if not words or not seconds:
+        return ""
+    places = estimated_sections(words, float(seconds))
+    return " · ".join(f"{name} {int(at // 60)}:{int(at % 60):02}" for name, at in places)
+
+
+def command_of(job: KnownJob) -> str:
+    """The command that made the job: `generate`, `cover`, ..."""
+    words = job.record.get("command")
+    words = words[1:] if isinstance(words, list) else []
+    return next((word for word in words if isinstance(word, str) and word[:1] != "-"), "")
 
 
 def progress(job: KnownJob) -> str:

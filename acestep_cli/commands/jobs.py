@@ -13,6 +13,7 @@ from acestep_cli.commands.job_words import (
     age,
     caption_of,
     columns,
+    command_of,
     created,
     folder_options,
     found_jobs,
@@ -39,12 +40,14 @@ Examples:
 """
 LIST_HELP = """List the jobs of the output folder, the newest first.
 
-One line for each: id, state, age, length and caption. A job whose process is gone is dead.
+One line for each: id, state, age, length, the command that made it and the caption. A job whose
+process is gone is dead.
 
 \b
 Examples:
   acestep jobs list --state running
   acestep jobs list --since 2h --json
+  acestep jobs list --limit 500 | grep -i folk
 """
 SHOW_HELP = """Show the whole record of a job.
 
@@ -97,11 +100,12 @@ def _table(output: Output, jobs: list[KnownJob]) -> tuple[str, ...]:
             f"{job.state} {progress(job)}" if job.is_open and width else job.state,
             age(job),
             length_of(job),
+            command_of(job),
             caption_of(job),
         )
         for job in jobs
     ]
-    heads = [("JOB", "STATE", "AGE", "LENGTH", "CAPTION")] if width and rows else []
+    heads = [("JOB", "STATE", "AGE", "LENGTH", "COMMAND", "CAPTION")] if width and rows else []
     return tuple(table([*heads, *rows], width))
 
 

@@ -11,7 +11,7 @@ from acestep_cli.commands.verb import Verb, VerbGroup
 from acestep_cli.errors import UsageError
 from acestep_cli.term.output import Output, Result
 
-GROUP_HELP = """List checkpoints, fetch them, check them and remove them.
+GROUP_HELP = """List checkpoints; fetch or check or remove them.
 
 Without the name of a command the checkpoints are listed.
 

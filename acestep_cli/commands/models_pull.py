@@ -88,6 +88,7 @@ def pull(output: Output, names: tuple[str, ...] | None, **values: Any) -> Result
     destination, hub = destination_of(shelf), Hub.of(os.environ)
     parcels: list[Parcel] = []
     if order.entries:
+        output.say(on_one_line(f"asking {hub.endpoint}"))
         parcels = _looked_up(hub, order, destination, choices)
         output.say(on_one_line(_announcement(parcels, destination)))
         check_room(parcels, destination)
@@ -267,12 +268,12 @@ PULL = Verb(
     [
         names_argument(shell_complete=complete_checkpoint),
         GroupedOption(
-            ["--revision"], RUN, metavar="REV", help="branch, tag or commit instead of the newest"
+            ["--revision"], RUN, metavar="REV", help="branch or tag or commit instead of newest"
         ),
         GroupedOption(["--only"], RUN, is_flag=True, help="without what a model needs besides"),
         GroupedOption(
             ["--force"], RUN, is_flag=True,
-            help="compare what is here with the hub, byte for byte, and fetch what differs",
+            help="compare what is here with the hub byte for byte and fetch what differs",
         ),
         GroupedOption(["--dry-run"], RUN, is_flag=True, help="only show files and sizes"),
         GroupedOption(["--yes", "-y"], RUN, is_flag=True, help="do not ask"),

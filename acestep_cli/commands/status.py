@@ -73,6 +73,8 @@ def _events(job: KnownJob, deadline: float | None) -> Iterator[tuple[KnownJob, E
             stage, began = now, time.monotonic()
         if stage is not None and job.is_open:
             yield job, StageProgress(stage, 100 * share_of(job), 100)
+        if stage is not None and not job.is_open and job.state == "succeeded":
+            yield job, StageFinished(stage, time.monotonic() - began)
         if not job.is_open or (deadline is not None and time.monotonic() >= deadline):
             yield job, None
             return
