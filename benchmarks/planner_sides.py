@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,6 +88,7 @@ class Theirs:
         self.device, dtype = options.device, getattr(torch, options.dtype)
         model = Qwen3ForCausalLM.from_pretrained(path, dtype=dtype)
         self.model, self.ids = model.eval().to(self.device), ids.to(self.device)
+        self.cache_name = cache_name(model)
         self.cache = StaticCache(config=model.config, max_cache_len=PROMPTS[0] + MOST_TOKENS)
 
     def begin(self, prompts: list[list[int]]) -> None:
@@ -116,11 +118,16 @@ class Theirs:
             input_ids=ids,
             attention_mask=self.mask,
             position_ids=positions,
-            past_key_values=self.cache,
             use_cache=True,
             logits_to_keep=1,
+            **{self.cache_name: self.cache},
         )
         self.logits = found.logits[:, -1]
+
+
+def cache_name(model: Any) -> str:
+    """What `model.forward` of this version of transformers calls its cache of keys and values."""
+    return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
 
 
 def main(arguments: list[str]) -> None:

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from benchmarks.planner_sides import cache_name
 from tests.parity.peer import Peer, read_json
 
 SEED = 20_000
@@ -209,7 +210,8 @@ def _passes(model: Any, name: str, ids: Tensor, mask: Tensor, columns: Tensor) -
     seen = model(ids, attention_mask=mask, output_hidden_states=True, use_cache=True)
     following = seen.logits[:, -1:].argmax(-1)
     whole = torch.cat([mask, torch.ones_like(following)], dim=1)
-    after = model(following, attention_mask=whole, past_key_values=seen.past_key_values)
+    kept = {cache_name(model): seen.past_key_values}
+    after = model(following, attention_mask=whole, **kept)
     best = seen.logits.topk(8)
     tensors = {
         "input_ids": ids,
