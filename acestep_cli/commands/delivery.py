@@ -41,6 +41,11 @@ def delivery(choices: RunChoices, output: Output, *, items: int, ending: str) ->
     away with this block.
     """
     _refuse_pairs(choices)
+    if choices.plan_only and choices.output_file is not None:
+        raise UsageError(
+            "--plan-only and -o do not go together: no sound is made",
+            "leave one of them out; `--plan-only > plan.json` keeps the plan",
+        )
     picture = _picture(choices.plot)
     if choices.output_file != STDOUT:
         yield Delivery(named_file(choices.output_file), picture=picture)
@@ -98,7 +103,6 @@ _PAIRS: Mapping[tuple[str, str], str] = {
     ("dry_run", "play"): "nothing is made",
     ("plan_only", "play"): "no sound is made",
     ("plan_only", "plot"): "no sound is made",
-    ("plan_only", "output_file"): "no sound is made",
     ("play", "output_file"): "the sound goes to stdout alone",
 }
 _FLAGS = {

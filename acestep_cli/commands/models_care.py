@@ -86,8 +86,9 @@ def remove(
     if not names:
         raise UsageError("no checkpoint is named", "see `acestep models` for the names")
     shelf = shelf_of(checkpoints, config_file)
-    shelf.check_names(names, also=[stock.name for stock in inventory(shelf.places)])
-    targets = [(name, *_target(shelf, name)) for name in dict.fromkeys(names)]
+    stocks = inventory(shelf.places)
+    shelf.check_names(names, also=[stock.name for stock in stocks])
+    targets = [(name, *_target(shelf, name, stocks)) for name in dict.fromkeys(names)]
     if not yes:
         words = listed([str(folder) for *_, folders in targets for folder in folders])
         confirm(on_one_line(f"remove {words}?"), "--yes")
@@ -174,11 +175,13 @@ def _damage(found: Sequence[tuple[Stock, list[Checked]]]) -> CheckpointError | N
     )
 
 
-def _target(shelf: Shelf, name: str) -> tuple[Place, list[Path]]:
-    """The first place that holds something of `name`, and what."""
+def _target(shelf: Shelf, name: str, stocks: Sequence[Stock]) -> tuple[Place, list[Path]]:
+    """The place of the one that is used, else the first that holds something of `name`; and what
+    it holds."""
     from acestep_cli.weights.remove import removable
 
-    for place in shelf.places:
+    used = [stock.place for stock in stocks if stock.is_used and stock.name == name]
+    for place in (*used, *shelf.places):
         if folders := removable(place, name):
             return place, folders
     raise CheckpointMissing(f"the checkpoint {name} is not here", "see `acestep models`")

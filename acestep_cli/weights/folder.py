@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,15 @@ def lacking(path: Path, kind: Kind) -> list[str]:
     if kind in ("text_encoder", "planner") and not _has_tokenizer(path):
         lacks.append(TOKENIZER_FILE)
     return lacks
+
+
+def is_checkpoint_like(path: Path) -> bool:
+    """Whether `path` holds anything of a checkpoint, be it incomplete."""
+    with suppress(OSError):
+        for file in path.iterdir():
+            if file.suffix in (".safetensors", ".bin", ".pt") or file.name == "config.json":
+                return True
+    return False
 
 
 def open_folder(name: str, kind: Kind, path: Path, revision: str | None = None) -> Folder:

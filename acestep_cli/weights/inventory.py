@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acestep_cli.errors import CheckpointError
 from acestep_cli.weights.catalog import NOUNS, Family, Kind
-from acestep_cli.weights.folder import lacking
+from acestep_cli.weights.folder import is_checkpoint_like, lacking
 from acestep_cli.weights.index import read_index
 from acestep_cli.weights.locate import known_names, open_named
 from acestep_cli.weights.places import Place, repo_folder
@@ -106,19 +105,10 @@ def _of(name: str, kind: Kind, places: Sequence[Place]) -> list[Stock]:
                 revision = note.revision
             stock = Stock(name, kind, path, place, revision, folder_bytes(path))
             lacks = tuple(lacking(path, kind))
-            if lacks and not _is_checkpoint_like(path):
+            if lacks and not is_checkpoint_like(path):
                 continue
             found.append(replace(stock, lacks=lacks) if lacks else _opened(stock))
     return found
-
-
-def _is_checkpoint_like(path: Path) -> bool:
-    """A folder with nothing of a checkpoint in it is none, whatever it is called."""
-    with suppress(OSError):
-        for file in path.iterdir():
-            if file.suffix in (".safetensors", ".bin", ".pt") or file.name == "config.json":
-                return True
-    return False
 
 
 def _opened(stock: Stock) -> Stock:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from acestep_cli.errors import OutputError
 from acestep_cli.weights.catalog import Entry
+from acestep_cli.weights.folder import is_checkpoint_like
 from acestep_cli.weights.places import Place, repo_folder
 from acestep_cli.weights.store import locked
 from acestep_cli.weights.store_folder import discard, folder_lock, left_over
@@ -35,7 +36,7 @@ def remove(place: Place, name: str) -> int:
             with locked(hub_lock(place.path, entry), busy):
                 return _from_hub(place.path, entry)
         with locked(folder_lock(place.path, name), busy):
-            return _from_folder(place.path, name)
+            return _from_folder(place, name)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise OutputError(
@@ -44,8 +45,9 @@ def remove(place: Place, name: str) -> int:
 
 
 def removable(place: Place, name: str) -> list[Path]:
-    """What there is of `name` in `place`: folders, and hidden ones of unfinished pulls."""
-    found = [path for path, _ in place.candidates(name)]
+    """What there is of `name` in `place`: folders, and hidden ones of unfinished pulls. A folder
+    with nothing of a checkpoint in it is somebody else's, whatever it is called."""
+    found = [path for path, _ in place.candidates(name) if is_checkpoint_like(path)]
     if not place.is_hub:
         found += left_over(place.path, name)
     elif name in place.entries and not found:
@@ -57,17 +59,15 @@ def removable(place: Place, name: str) -> list[Path]:
     return found
 
 
-def _from_folder(root: Path, name: str) -> int:
+def _from_folder(place: Place, name: str) -> int:
     freed = 0
-    for folder in (root / name, *left_over(root, name)):
-        if not os.path.lexists(folder):
-            continue
+    for folder in removable(place, name):
         freed += sum(_own_bytes(folder))
         if folder.is_symlink():
             folder.unlink()
             continue
         # It disappears at once: nobody sees half of it.
-        gone = root / f".{name}.{secrets.token_hex(4)}.partial"
+        gone = place.path / f".{name}.{secrets.token_hex(4)}.partial"
         os.replace(folder, gone)
         shutil.rmtree(gone)
     return freed
@@ -87,12 +87,11 @@ def _from_hub(cache: Path, entry: Entry) -> int:
         shutil.rmtree(target)
         with suppress(OSError):
             snapshot.rmdir()
-    if not _folders(repo / "snapshots"):
+    # Only its own: other blobs may be those of a pull that has not ended.
+    for blob in dropped - _linked(repo / "snapshots"):
+        (repo / "blobs" / blob).unlink(missing_ok=True)
+    if not _folders(repo / "snapshots") and not (entry.folder and _has_blobs(repo)):
         discard(repo)
-    else:
-        # Only its own: other blobs may be those of a pull that has not ended.
-        for blob in dropped - _linked(repo / "snapshots"):
-            (repo / "blobs" / blob).unlink(missing_ok=True)
     return before - sum(_own_bytes(repo))
 
 
@@ -106,6 +105,11 @@ def _folders(path: Path) -> list[Path]:
         return [folder for folder in path.iterdir() if folder.is_dir() and not folder.is_symlink()]
     except OSError:
         return []
+
+
+def _has_blobs(repo: Path) -> bool:
+    blobs = repo / "blobs"
+    return blobs.is_dir() and not blobs.is_symlink() and any(blobs.iterdir())
 
 
 def _own_bytes(path: Path) -> Iterator[int]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acestep_cli.files import is_folder, replace_bytes
+from acestep_cli.weights.needed import needed_names
 from acestep_cli.weights.remote import Remote, RemoteFile, is_digest
 from acestep_cli.weights.store import Waiting, has_digest, locked, move_into_place, size_of
 
@@ -93,6 +94,7 @@ class FolderStore:
         self._settle()
         if self._growing.exists() or not self.is_installed():
             self._complete(_note_bytes(self.remote))
+            self._settle()
         for left in left_over(self._root, self.remote.entry.name):
             discard(left)
 
@@ -112,10 +114,22 @@ class FolderStore:
         os.replace(self._growing, self.folder)
 
     def _settle(self) -> None:
-        """Undo what a process left that was killed between two renames."""
+        """End an exchange of folders, be it of a process that was killed between two renames: what
+        else somebody keeps in the folder of the checkpoint moves along."""
         if os.path.lexists(self._old) and not os.path.lexists(self.folder):
             os.replace(self._old, self.folder)
+        if is_folder(self._old) and not self._old.is_symlink():
+            for path in self._others(self._old):
+                if not os.path.lexists(self.folder / path.name):
+                    os.replace(path, self.folder / path.name)
         discard(self._old)
+
+    def _others(self, folder: Path) -> list[Path]:
+        """What in `folder` is neither read nor noted as fetched: not the checkpoint's own."""
+        note, present = read_note(folder), {path.name: path for path in folder.iterdir()}
+        needed, _ = needed_names(present, self.remote.entry.kind)
+        own = {NOTE_FILE, *needed, *(note.files if note is not None else ())}
+        return [path for name, path in present.items() if name not in own]
 
 
 def folder_lock(root: Path, name: str) -> Path:

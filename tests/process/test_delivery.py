@@ -72,6 +72,13 @@ def test_audio_is_not_written_to_a_terminal_or_beside_json(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_plan_goes_into_no_sound_file(tmp_path: Path) -> None:
+    for target in ("-", "song.wav"):
+        done = run(generate("x", "--plan-only", "-o", target), tmp_path)
+        assert done.returncode == 2 and "no sound is made" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_song_fills_in_the_name(tmp_path: Path) -> None:
     name = "songs/{key}/{title}-{seed}.{ext}"
     more = [

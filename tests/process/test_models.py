@@ -263,7 +263,15 @@ def test_removing_takes_one_and_leaves_the_others(go: Any, tmp_path: Path, serve
     first = go("remove", VAE, "--yes")
     assert first.stdout == f"{tmp_path / 'checkpoints' / VAE}\n"
     assert "there is another vae" in first.stderr
+    (tmp_path / "checkpoints" / VAE).mkdir()
+    (tmp_path / "checkpoints" / VAE / "config.json").write_text("{}")  # found first, not used
+    (tmp_path / "checkpoints" / TEXT_ENCODER).mkdir()
+    (tmp_path / "checkpoints" / TEXT_ENCODER / "mine.txt").write_text("no checkpoint")
     assert go("remove", VAE, TEXT_ENCODER, "--yes").returncode == 0
+    assert (tmp_path / "checkpoints" / VAE / "config.json").exists()
+    gone = go("remove", TEXT_ENCODER, "--yes")
+    assert gone.returncode == 3 and "is not here" in gone.stderr
+    assert (tmp_path / "checkpoints" / TEXT_ENCODER / "mine.txt").exists()
     cache = tmp_path / ".cache" / "huggingface" / "hub"
     assert [path.name for path in cache.iterdir() if path.name.startswith("models--")] == []
 

@@ -171,7 +171,24 @@ def test_in_a_cache_blobs_that_others_use_stay(tmp_path: Path) -> None:
         "unlinked",
     }
     remove(place, "vae")
+    assert {path.name for path in blobs.iterdir()} == {"other.incomplete", "unlinked"}
+    for path in blobs.iterdir():
+        path.unlink()
+    _cached(tmp_path, TURBO, "abc")
+    remove(place, TURBO)
     assert not blobs.parent.exists()
+
+
+def test_a_folder_that_only_has_the_name_stays(tmp_path: Path) -> None:
+    root = make_set(tmp_path)
+    mine = root / "acestep-v15-sft"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("mine")
+    shutil.copytree(root / "vae", root / f".{mine.name}.abc.partial")
+    place = _place(root)
+    assert removable(place, mine.name) == [root / f".{mine.name}.abc.partial"]
+    assert remove(place, mine.name) > 0
+    assert not removable(place, mine.name) and (mine / "notes.txt").exists()
 
 
 def test_a_link_out_of_the_cache_is_not_followed(tmp_path: Path) -> None:

@@ -148,6 +148,28 @@ def test_a_pull_that_was_killed_while_renaming_is_ended(
     assert moment == "between" or state.nbytes_sent() == before
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_else_lies_in_the_folder_stays(
+    server: tuple[Hub, State], tmp_path: Path, killed: bool
+) -> None:
+    hub, state = server
+    place = Destination(tmp_path, is_hub=False)
+    folder = tmp_path / TURBO.name
+    shutil.copytree(GOLDEN / TURBO.name, folder)
+    (folder / WEIGHTS).write_bytes(b"an older one")
+    (folder / "loras").mkdir()
+    (folder / "loras" / "voice.safetensors").write_bytes(b"mine")
+    (folder / "notes.txt").write_text("mine")
+    if killed:  # between the second rename and taking the old one away
+        os.replace(folder, tmp_path / f".{TURBO.name}.old")
+        shutil.copytree(GOLDEN / TURBO.name, folder)
+    _pull(hub, place)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "loras" / "voice.safetensors").read_bytes() == b"mine"
+    assert (folder / WEIGHTS).read_bytes() == contents(state.repos, TURBO.name)[WEIGHTS]
+    assert not (tmp_path / f".{TURBO.name}.old").exists()
+
+
 def test_a_link_in_the_place_is_replaced_and_not_followed(
     server: tuple[Hub, State], tmp_path: Path
 ) -> None:
