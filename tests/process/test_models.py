@@ -63,7 +63,8 @@ def test_what_is_recommended_is_fetched_listed_checked_and_sings_offline(
     assert not (tmp_path / ".cache").exists()
     done = go("pull", "recommended", MAX_CUDA_VRAM="8")
     assert done.returncode == 0, done.stderr
-    first = done.stderr.splitlines()[0]
+    asked, first = done.stderr.splitlines()[:2]
+    assert asked.startswith("asking http://127.0.0.1:")
     assert first.startswith(f"{TURBO}, {VAE}, {TEXT_ENCODER} and {PLANNER}: 21 MB to fetch into")
     folders = [Path(line) for line in done.stdout.splitlines()]
     for name, folder in zip((*BUNDLED, PLANNER), folders, strict=True):
@@ -241,9 +242,17 @@ def test_what_was_not_recorded_is_held_to_its_own_headers(go: Any, tmp_path: Pat
     weights.write_bytes(weights.read_bytes()[:-4])
     done = go("verify", VAE)
     assert done.returncode == 3 and "cut off" in done.stderr
+    remedy = f"models pull vae --force --checkpoints {tmp_path / 'checkpoints'}\n"
+    assert done.stderr.endswith(remedy)
     listed = _data(go("--json"))
     (row,) = [row for row in listed["installed"] if row["name"] == VAE]
     assert row["state"] == "unusable" and "cut off" in row["reason"]
+    elsewhere = go("pull", VAE, "--json")
+    assert elsewhere.returncode == 0 and f"{weights.parent} (unusable" in elsewhere.stderr
+    assert [told["code"] for told in json.loads(elsewhere.stdout)["warnings"]] == ["hidden"]
+    mended = go("pull", VAE, "--force", "--checkpoints", "checkpoints", "--json")
+    assert mended.returncode == 0 and json.loads(mended.stdout)["warnings"] == []
+    assert go("verify", VAE).returncode == 0
 
 
 def test_removing_takes_one_and_leaves_the_others(go: Any, tmp_path: Path, server: State) -> None:
