@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,7 +160,7 @@ def _verified(stock: Stock, files: Sequence[Checked]) -> dict[str, Any]:
 
 def _damage(found: Sequence[tuple[Stock, list[Checked]]]) -> CheckpointError | None:
     wrong = [
-        (stock.name, file)
+        (stock, file)
         for stock, files in found
         for file in files
         if file.state in ("damaged", "missing")
@@ -167,12 +168,16 @@ def _damage(found: Sequence[tuple[Stock, list[Checked]]]) -> CheckpointError | N
     if not wrong:
         return None
     files = listed([f"{file.path} ({file.detail})" for _, file in wrong])
-    names = " ".join(dict.fromkeys(name for name, _ in wrong))
-    return CheckpointError(
-        f"damaged: {files}",
-        f"fetch what differs: acestep models pull {names} --force",
-        code="checkpoint_damaged",
-    )
+    remedies = dict.fromkeys(_remedy(stock) for stock, _ in wrong)
+    return CheckpointError(f"damaged: {files}", "; ".join(remedies), code="checkpoint_damaged")
+
+
+def _remedy(stock: Stock) -> str:
+    """What brings the folder of `stock` in order, there where it lies."""
+    if stock.name not in stock.place.entries:
+        return f"copy {stock.path} again from where it came"
+    place = "" if stock.place.is_hub else f" --checkpoints {shlex.quote(str(stock.place.path))}"
+    return f"fetch what differs: acestep models pull {stock.name} --force{place}"
 
 
 def _target(shelf: Shelf, name: str, stocks: Sequence[Stock]) -> tuple[Place, list[Path]]:

@@ -15,6 +15,7 @@ from acestep_cli.commands.completing import complete_checkpoint
 from acestep_cli.commands.models_words import (
     RECOMMENDED,
     Shelf,
+    destination_of,
     listed,
     names_argument,
     place_options,
@@ -96,20 +97,10 @@ def pull(output: Output, names: tuple[str, ...] | None, **values: Any) -> Result
         _ask(parcels, destination, choices)
         with output.voice() as voice:
             fetch(hub, parcels, voice, thorough=bool(choices.force))
+        for warning in (hidden := tuple(_hidden(parcels, choices))):
+            output.say(on_one_line(f"warning: {warning.message}"))
+        warnings += hidden
     return _result(order, parcels, destination, choices, warnings)
-
-
-def destination_of(shelf: Shelf) -> Destination:
-    """Where to fetch to: the folder of the settings, else that of the environment, else the hub
-    cache."""
-    from acestep_cli.config.paths import current_folder, expand
-    from acestep_cli.weights.fetch import Destination
-    from acestep_cli.weights.places import CHECKPOINTS_VARIABLE, hub_cache
-
-    named = shelf.resolved.settings.checkpoints or os.environ.get(CHECKPOINTS_VARIABLE)
-    if named:
-        return Destination(expand(str(named), current_folder()), is_hub=False)
-    return Destination(current_folder() / hub_cache(os.environ), is_hub=True)
 
 
 def _named(shelf: Shelf, names: tuple[str, ...], choices: Choices) -> list[Entry]:
@@ -171,6 +162,23 @@ def _misfits(shelf: Shelf, order: Order) -> Iterator[Warned]:
     for entry in order.entries:
         if reason := machine.misfit(entry.kind, entry.values, entry.cached):
             yield Warned("too_large", f"{entry.name} cannot be used here: {reason}")
+
+
+def _hidden(parcels: list[Parcel], choices: Choices) -> Iterator[Warned]:
+    """What was fetched and is not used all the same."""
+    from acestep_cli.weights.inventory import inventory
+
+    used = {
+        stock.name: stock
+        for stock in inventory(shelf_of(choices.checkpoints, choices.config_file).places)
+        if stock.is_used
+    }
+    for parcel in parcels:
+        stock = used.get(parcel.remote.entry.name)
+        if stock is not None and stock.path.resolve() != parcel.folder.resolve():
+            fault = f" (unusable: {stock.fault})" if stock.fault else ""
+            told = f"{parcel.folder} is not used: {stock.path}{fault} is found before it"
+            yield Warned("hidden", told)
 
 
 def _looked_up(hub: Any, order: Order, destination: Destination, choices: Choices) -> list[Parcel]:

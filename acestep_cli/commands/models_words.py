@@ -24,6 +24,7 @@ from acestep_cli.weights.catalog import (
 )
 
 if TYPE_CHECKING:
+    from acestep_cli.weights.fetch import Destination
     from acestep_cli.weights.places import Place
 
 RECOMMENDED = "recommended"
@@ -70,6 +71,19 @@ def shelf_of(checkpoints: str | None, config_file: str | None, *, created: bool 
     places = search_places(folder, environ=os.environ, cwd=here, further=settings.models)
     real = tuple(place for place in places if not place.is_demo)
     return Shelf(resolved, real, entries_with(settings.models))
+
+
+def destination_of(shelf: Shelf) -> Destination:
+    """Where to fetch to: the folder of the settings, else that of the environment, else the hub
+    cache."""
+    from acestep_cli.config.paths import current_folder, expand
+    from acestep_cli.weights.fetch import Destination
+    from acestep_cli.weights.places import CHECKPOINTS_VARIABLE, hub_cache
+
+    named = shelf.resolved.settings.checkpoints or os.environ.get(CHECKPOINTS_VARIABLE)
+    if named:
+        return Destination(expand(str(named), current_folder()), is_hub=False)
+    return Destination(current_folder() / hub_cache(os.environ), is_hub=True)
 
 
 def place_options() -> list[click.Parameter]:
