@@ -24,6 +24,8 @@ from acestep_cli.term.table import columns_of, cut
 from acestep_cli.term.words import clock, on_one_line, song_lines
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+# More seconds, or beats per minute, than any song has.
+_MOST = 86_400
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "caption": str,
     "lyrics": str,
@@ -137,7 +139,7 @@ def progress(job: KnownJob) -> str:
 def share_of(job: KnownJob) -> float:
     """The share (0 to 1) of the stage that is done."""
     share = job.record.get("progress")
-    return min(max(float(share), 0.0), 1.0) if isinstance(share, (int, float)) else 0.0
+    return float(min(max(share, 0), 1)) if isinstance(share, (int, float)) else 0.0
 
 
 def metas_of(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,7 +147,14 @@ def metas_of(item: Mapping[str, Any]) -> dict[str, Any]:
     metas = item.get("metas")
     if not isinstance(metas, Mapping):
         return {}
-    return {name: metas[name] for name, kind in _KINDS.items() if isinstance(metas.get(name), kind)}
+    return {name: metas[name] for name, kind in _KINDS.items() if _is(metas.get(name), kind)}
+
+
+def _is(value: object, kind: type | tuple[type, ...]) -> bool:
+    """Whether `value` is of `kind` and, as a number, one that a song can have."""
+    if isinstance(value, (int, float)) and (isinstance(value, bool) or not 0 <= value <= _MOST):
+        return False
+    return isinstance(value, kind)
 
 
 def caption_of(job: KnownJob) -> str:

@@ -85,10 +85,12 @@ def list_jobs(
 def _filtered(
     history: History, states: frozenset[str], after: datetime | None
 ) -> Iterator[KnownJob]:
+    # Ids sort by the second in which they were taken; what a record says of it may be anything.
+    oldest = "" if after is None else f"{after:%Y%m%d-%H%M%S}"
     for job in history:
-        if after is not None and created(job) < after:
+        if job.path.stem < oldest:
             return
-        if not states or job.state in states:
+        if (after is None or created(job) >= after) and (not states or job.state in states):
             yield job
 
 

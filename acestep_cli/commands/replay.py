@@ -106,7 +106,7 @@ def _verified(
     if outcome.error is not None and not any(after):
         return _result(outcome, error=outcome.error)
     for number, path in sorted(before.items()):
-        made = after[number - 1]
+        made = after[number - 1] if number <= len(after) else None
         if made is None or not filecmp.cmp(path, made, shallow=False):
             return _result(outcome, error=_difference(job, outcome, number, path, made))
     for _ in remove(removal_of(history.find(outcome.record["job_id"]))):

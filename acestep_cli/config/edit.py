@@ -100,14 +100,17 @@ def _headers_without_keys(
 
 def _insertions(text: str, found: list[Statement], new: Mapping[Path, Any]) -> Iterator[_Change]:
     newline = "\r\n" if "\r\n" in text else "\n"
-    for table in dict.fromkeys(path[:-1] for path in new):
+    unended = {len(text)} if text and not text.endswith("\n") else set()
+    # Keys outside all tables come first: behind the header of a new one they would be in it.
+    for table in sorted(dict.fromkeys(path[:-1] for path in new), key=len):
         place, opening, dotted = _place(text, found, table)
         lines = [opening] if opening else []
         for path, value in new.items():
             if path[:-1] == table:
                 key = ".".join(path) if dotted else path[-1]
                 lines.append(f"{key} = {toml_value(value)}")
-        before = newline if place and not text[:place].endswith("\n") else ""
+        before = newline if place in unended else ""
+        unended.discard(place)
         blank = newline if opening and text else ""
         is_first = not table and not any(not one.table for one in found)
         after = newline if is_first and text[place:].strip() else ""
@@ -141,7 +144,8 @@ def _top(text: str, found: list[Statement]) -> int:
 
 def _changed(text: str, changes: Iterable[_Change]) -> str:
     parts, at = [], 0
-    for start, end, new in sorted(changes):
+    # What is put in at one place stays in its order.
+    for start, end, new in sorted(changes, key=lambda change: change[:2]):
         parts += [text[at:start], new]
         at = end
     return "".join((*parts, text[at:]))

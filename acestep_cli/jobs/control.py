@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from acestep_cli.errors import AceStepError, Cancelled, ExitCode, UsageError
 from acestep_cli.files import is_file
 from acestep_cli.jobs.history import KnownJob, Unreadable, open_job, read_job
-from acestep_cli.jobs.process import is_here, running
+from acestep_cli.jobs.process import is_here, is_named, running
 from acestep_cli.jobs.record import JobRecord
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def closed(job: KnownJob) -> KnownJob:
 
 
 def check_stoppable(job: KnownJob) -> None:
-    """UsageError for a job that cannot be cancelled: it is over, or runs elsewhere."""
+    """UsageError for a job that cannot be cancelled: it is over, runs elsewhere, or may not be the
+    process that its record names."""
     if not job.is_open:
         raise UsageError(
             f"the job {job.job_id} is not running: it is {job.state}",
@@ -74,6 +75,13 @@ def check_stoppable(job: KnownJob) -> None:
             f"the job {job.job_id} runs on the machine {job.record.get('host')}",
             "cancel it there",
             code="elsewhere",
+        )
+    if not is_named(job.record):
+        raise UsageError(
+            f"the record of {job.job_id} does not tell when its process began, so the process "
+            f"{job.record.get('pid')} may be another one",
+            "look at that process, and end it yourself if it is the job's",
+            code="unnamed_process",
         )
 
 

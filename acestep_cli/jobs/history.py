@@ -152,7 +152,9 @@ class History:
         if is_file(Path(text)) and Path(text).suffix == ".json":
             return open_job(Path(text))
         name = Path(text).name.removesuffix(".json")
-        if is_job_id(name) and is_file(self._path(name)):
+        # A path that leads elsewhere must not mean the job of that name here.
+        is_here = text == Path(text).name or Path(text).parent.absolute() == self.folder.absolute()
+        if is_here and is_job_id(name) and is_file(self._path(name)):
             return open_job(self._path(name))
         ids = self.ids()
         matches = [one for one in ids if name and text == Path(text).name and one.startswith(name)]

@@ -70,6 +70,12 @@ def running(record: Mapping[str, Any]) -> psutil.Process | None:
     return process
 
 
+def is_named(record: Mapping[str, Any]) -> bool:
+    """Whether `record` tells when its process began, as every record of ours does: only then is it
+    known well enough to be stopped."""
+    return _seconds(record.get("process_started_at")) is not None
+
+
 def _is_same(process: psutil.Process, record: Mapping[str, Any]) -> bool:
     """Whether `process` began when the record says, or at least before the record did."""
     began = float(process.create_time())

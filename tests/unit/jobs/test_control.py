@@ -72,6 +72,13 @@ def test_nobody_else_is_stopped(tmp_path: Path) -> None:
     far = read_job(write_record(tmp_path, 2, status="running", host="far away"))
     with pytest.raises(UsageError, match="runs on the machine far away"):
         cancel(far, 1)
+    # This process has the number, and began before the record did.
+    late = {"status": "running", "created_at": "2999-01-01T00:00:00Z"}
+    for began in ({}, {"process_started_at": "long ago"}):
+        unnamed = read_job(write_record(tmp_path, 3, **late, **began))
+        assert unnamed.state == "running"
+        with pytest.raises(UsageError, match="may be another one"):
+            cancel(unnamed, 1)
 
 
 def test_a_record_that_told_its_end_is_not_closed_again(tmp_path: Path) -> None:

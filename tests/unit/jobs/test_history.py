@@ -91,6 +91,9 @@ def test_a_job_has_many_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(elsewhere)
     assert history.find("mine.json").job_id == job_id(2)
     assert history.find(str(moved)).folder == elsewhere
+    # A record that is not where it is said to be is not the one of that name here.
+    for name in (str(elsewhere / one.name), f"elsewhere/{job_id(1)}"):
+        assert told(history, name).code == "unknown_job", name
 
 
 def told(history: History, name: str) -> AceStepError:
