@@ -127,11 +127,7 @@ def _audio(job: KnownJob) -> dict[int, Path]:
                 code="not_found",
             )
     if not found:
-        raise InputError(
-            f"the job {job.job_id} has no audio: it is {job.state}",
-            "choose a job that succeeded, or leave out --verify",
-            code="not_found",
-        )
+        raise job.no_audio()
     return {number: path for number, path in found.items() if path is not None}
 
 

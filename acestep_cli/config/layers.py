@@ -32,7 +32,7 @@ class Resolved:
     flag; `where` names the file, variable or preset behind each key that is no default, and the
     file behind each further checkpoint, as `models.NAME`. `ignored`
     lists given parameters without effect; `warnings` are (code, message) pairs. `by_family` is what
-    the preset gives to checkpoints of one family, see `for_family`.
+    the preset gives to checkpoints of one family and no stronger layer has, see `for_family`.
     """
 
     request: SongRequest
@@ -54,14 +54,12 @@ class Resolved:
         return tuple(self.by_family)
 
     def for_family(self, family: str) -> Resolved:
-        """This, with what the preset gives to checkpoints of `family`: below environment, plan and
-        flags, above files."""
+        """This, with what the preset gives to checkpoints of `family`."""
         found = {
             name: value
             for name, value in self.by_family.get(family, {}).items()
-            if self.origins[name] in ("default", "file", "preset")
             # Typed times replace steps and shift, and would only be told of.
-            and not (name in ("inference_steps", "shift") and self.request.timesteps)
+            if not (name in ("inference_steps", "shift") and self.request.timesteps)
         }
         if not found:
             return self
@@ -207,8 +205,19 @@ def _combine(layers: Iterable[Layer]) -> Resolved:
         tuple(name for name in where if _is_ignored(name)),
         tuple(validate(request)),
         where,
-        by_family,
+        _without_stronger(by_family, origins),
     )
+
+
+def _without_stronger(
+    by_family: Mapping[str, Mapping[str, Any]], origins: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """`by_family` without what a layer above the preset has given."""
+    weaker = ("default", "file", "preset")
+    return {
+        family: {name: value for name, value in values.items() if origins[name] in weaker}
+        for family, values in by_family.items()
+    }
 
 
 def _planner_again(new: Mapping[str, Any], below: Mapping[str, Any]) -> str | None:

@@ -68,6 +68,14 @@ class KnownJob:
         """The whole record and the state."""
         return {**self.record, "state": self.state}
 
+    def no_audio(self, what: str = "audio") -> InputError:
+        """The error that `what` is to be heard, and the job has none of it."""
+        if self.state == "succeeded":
+            reason, hint = "it was only planned", f"make it first: `acestep replay {self.job_id}`"
+        else:
+            reason, hint = f"it is {self.state}", "choose a job that succeeded"
+        return InputError(f"the job {self.job_id} has no {what}: {reason}", hint, code="not_found")
+
     def items(self) -> list[Mapping[str, Any]]:
         """The record's items; an empty one for what is none."""
         found = self.record.get("items")

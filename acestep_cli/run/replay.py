@@ -94,6 +94,7 @@ def replay_of(
         ignored=tuple(dict.fromkeys((*_texts(job.record.get("ignored")), *_ignored(typed)))),
         warnings=tuple(validate(request)),
         where={**typed.now.where, **dict.fromkeys(names, "flag")},
+        by_family=_for_families(typed),
     )
     wishes = _wishes(job, request, names)
     if not wishes:
@@ -152,6 +153,14 @@ def _typed(asked: SongRequest, flags: Mapping[str, Any], today: Mapping[str, Any
     return _Typed(settings, implied, origins, now)
 
 
+def _for_families(typed: _Typed) -> dict[str, dict[str, Any]]:
+    """What the preset gives to checkpoints of one family, without what was typed beside it."""
+    return {
+        family: {name: value for name, value in values.items() if name not in typed.song}
+        for family, values in typed.now.by_family.items()
+    }
+
+
 def _merged(base: SongRequest, typed: _Typed, seeds: tuple[int, ...]) -> SongRequest:
     """`base` with what was typed and what has to give way to it."""
     changes = dict(typed.song)
@@ -161,7 +170,9 @@ def _merged(base: SongRequest, typed: _Typed, seeds: tuple[int, ...]) -> SongReq
         changes = {"repainting_start": 0.0, "repainting_end": None, **changes}
     elif "repainting_start" in changes or "repainting_end" in changes:
         changes["regions"] = ()
-    if "seed" not in changes:
+    if changes.get("use_random_seed"):
+        changes.setdefault("seed", SongRequest().seed)
+    elif "seed" not in changes:
         # The tracks of one song share its seed.
         songs = min(base.batch_size, len(seeds))
         each = seeds[:: max(1, len(seeds) // songs)]

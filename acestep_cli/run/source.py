@@ -181,11 +181,7 @@ def _of_job(job: KnownJob, number: int) -> Source:
     item = items[number - 1]
     written = item.get("path")
     if not isinstance(written, str) or not written:
-        raise InputError(
-            f"the job {job.job_id} has no audio of song {number}: it is {job.state}",
-            "choose a job that succeeded",
-            code="not_found",
-        )
+        raise job.no_audio(f"audio of song {number}")
     path = job.at(written)
     if path is None:
         raise InputError(

@@ -155,11 +155,15 @@ def test_changes_change_what_they_name(asked: Song) -> None:
     assert again(job, steps=3, output_dir="elsewhere").changes == ("inference_steps",)
     assert prepared(job, seed=9).seeds == (9, 10)
     assert prepared(job, seed="1,2,3").seeds == (1, 2, 3)
+    assert prepared(job, use_random_seed=True).seeds != prepared(job).seeds
     assert prepared(job, batch_size=1).seeds == (record["items"][0]["seed"],)
     silent = prepared(job, instrumental=True).request
     assert (silent.instrumental, silent.lyrics) == (True, "[Instrumental]")
     assert prepared(job, no_lm=True).planner is None
     assert prepared(job, threads=5).policy.threads == 5
+    draft = replay_of(job, {"shift": 2}, environ={}, preset="draft")
+    settled = prepare(spec_of(draft), warm=False).request
+    assert (settled.inference_steps, settled.shift) == (8, 2.0), "also what a family gets"
     assert again(job, lm_backend="pt").resolved.ignored == ("lm_backend",)
     assert again(job).resolved.request.bpm is None, "the environment of today says nothing"
 
