@@ -5,6 +5,7 @@ None reaches into the network, and none stops the ones after it.
 
 from __future__ import annotations
 
+import importlib
 import platform
 import shutil
 import subprocess
@@ -36,6 +37,8 @@ LIBRARIES = (
     "pydub", "PyWavelets", "PyYAML", "rich", "safetensors", "soundfile", "tokenizers", "tomli-w",
     "torch", "torchaudio", "transformers",
 )  # fmt: skip
+# Those with compiled parts, without which there is no song.
+_LOADED = ("torch", "numpy", "safetensors", "tokenizers", "soundfile", "av")
 _OLDEST, _NEWEST = (3, 11), (3, 13)
 # A lossless song of ten minutes and what is written beside it.
 _LITTLE_SPACE = GIB
@@ -162,24 +165,39 @@ def _ffmpeg(findings: Findings) -> Iterator[Check]:
         detail = "none; only formats outside the package's own need it"
         yield Check("ffmpeg", "ok", detail, facts={"path": None, "version": None})
         return
-    done = subprocess.run(
-        [program, "-hide_banner", "-version"], stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, errors="replace", timeout=_PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [program, "-hide_banner", "-version"], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, errors="replace", timeout=_PATIENCE_SECONDS, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        # Songs are made without it.
+        facts = {"path": program, "version": None}
+        detail = f"{program} does not work: {_failure(error)}"
+        yield Check("ffmpeg", "warn", detail, "install it again", facts=facts)
+        return
     first = (done.stdout.splitlines() or [""])[0].removeprefix("ffmpeg version ")
     version = first.split(" ")[0] or "of unknown version"
     facts = {"path": program, "version": version}
-    if done.returncode:
-        detail = f"{program} ended with {done.returncode}"
-        yield Check("ffmpeg", "warn", detail, "install it again", facts=facts)
-    else:
-        yield Check("ffmpeg", "ok", f"{version} ({program})", facts=facts)
+    yield Check("ffmpeg", "ok", f"{version} ({program})", facts=facts)
+
+
+def _failure(error: OSError | subprocess.SubprocessError) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"it ended with {error.returncode}"
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it says nothing within {error.timeout:g} s"
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _player(findings: Findings) -> Iterator[Check]:
     song = Path(f"song.{findings.request.audio_format}")
     found = players_for(song, findings.environ)
     facts = {"command": list(found[0]) if found else None}
+    if found and shutil.which(found[0][0], path=findings.environ.get("PATH")) is None:
+        detail = f"{PLAYER_VARIABLE} names {found[0][0]!r}, which is no program here"
+        yield Check("player", "warn", detail, f"correct {PLAYER_VARIABLE} or unset it", facts=facts)
+        return
     if found:
         yield Check("player", "ok", found[0][0], facts=facts)
         return
@@ -187,8 +205,23 @@ def _player(findings: Findings) -> Iterator[Check]:
     yield Check("player", "ok", f"none; only --play needs one ({hint})", facts=facts)
 
 
+def _broken_libraries() -> Iterator[Check]:
+    """What is installed and cannot be loaded, a part of the system that it needs being absent."""
+    for name in _LOADED:
+        try:
+            importlib.import_module(name)
+        except (ImportError, OSError) as error:
+            sentence = f"{name} cannot be loaded: {(str(error).splitlines() or ['?'])[0]}"
+            failure = AceStepError(sentence, code="library_broken")
+            yield Check(name, "fail", sentence, "install it again", failure)
+
+
 def _try_devices(findings: Findings, build: Build, say: Say) -> Iterator[Check]:
     """Each stage on each device in each dtype."""
+    broken = list(_broken_libraries())
+    yield from broken
+    if broken:
+        return
     devices = findings.devices or available_devices(findings.environ)
     say("trying each device: a tiny checkpoint is built first")
     with tempfile.TemporaryDirectory(prefix="acestep-", ignore_cleanup_errors=True) as folder:

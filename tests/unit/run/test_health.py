@@ -195,8 +195,45 @@ def test_programs_are_asked_for_their_version(tmp_path: Path) -> None:
     checks = found(findings(tmp_path))
     assert checks["ffmpeg"].facts["version"] == "7.1-static"
     assert checks["player"].detail == str(tmp_path / "bin" / "mpv")
-    program(tmp_path, "ffmpeg", "exit 3")
-    assert found(findings(tmp_path))["ffmpeg"].status == "warn"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-ins are shell scripts")
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("exit 3", "it ended with 3"),
+        ("exec sleep 9", "says nothing within 0.2 s"),
+        (None, "format"),
+    ],
+)
+def test_an_ffmpeg_that_does_not_work_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str | None, words: str
+) -> None:
+    monkeypatch.setattr(health, "_PATIENCE_SECONDS", 0.2)
+    program(tmp_path, "ffmpeg", body or "")
+    if body is None:
+        (tmp_path / "bin" / "ffmpeg").write_bytes(b"\x7fELF no program")
+    check = found(findings(tmp_path))["ffmpeg"]
+    assert check.status == "warn" and words in check.detail
+
+
+def test_a_player_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
+    these = findings(tmp_path)
+    these.environ = {**these.environ, "ACESTEP_PLAYER": "no-such-player --loud"}
+    check = found(these)["player"]
+    assert check.status == "warn" and "'no-such-player'" in check.detail
+
+
+def test_a_library_that_cannot_be_loaded_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_installed.py").write_text("raise OSError('libhalf.so.2: absent')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(health, "_LOADED", ("json", "half_installed"))
+    checks = [*health.examine(findings(tmp_path), lambda folder: folder, print)]
+    assert checks[-1].name == "half_installed" and checks[-1].status == "fail"
+    assert checks[-1].detail == "half_installed cannot be loaded: libhalf.so.2: absent"
+    assert checks[-1].error is not None and checks[-1].error.code == "library_broken"
 
 
 def test_a_check_that_breaks_stops_no_other(
