@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ Examples:
   acestep replay last --verify
 """
 
+# Where a sound lies now; whether it is still the same one is seen.
+_SOUNDS = ("src_audio", "reference_audio")
 _NOT_VERIFIED = (
     "output_file", "preset", "plan_only", "dry_run", "no_wait", "events", "play", "plot",
 )  # fmt: skip
@@ -77,7 +80,7 @@ def replay(
 def _refuse_changes(again: Replay, choices: RunChoices) -> None:
     """UsageError for what would make another song, or put it elsewhere."""
     others = [name for name in _NOT_VERIFIED if getattr(choices, name)]
-    named = [*again.changes, *others]
+    named = [*(name for name in again.changes if name not in _SOUNDS), *others]
     if named:
         raise UsageError(
             f"--verify compares the song as it was, and {', '.join(named)} would change it",
@@ -120,6 +123,8 @@ def _audio(job: KnownJob) -> dict[int, Path]:
     named = {number: name for number, name in told.items() if isinstance(name, str)}
     found = {number: job.at(name) for number, name in named.items()}
     for number, path in found.items():
+        if named[number] == "-":
+            raise job.no_audio(told="-")
         if path is None:
             raise InputError(
                 f"the audio of song {number} of {job.job_id}, {named[number]}, is not there",
@@ -158,6 +163,7 @@ def _changed(job: KnownJob, outcome: Outcome) -> list[str]:
         for warning in outcome.warnings
         if warning.code in ("checkpoint_changed", "source_changed")
     ]
+    found += _other_sounds(job, outcome)
     for part in ("versions", "hardware"):
         was, now = job.record.get(part), outcome.record[part]
         was = was if isinstance(was, dict) else {}
@@ -166,7 +172,16 @@ def _changed(job: KnownJob, outcome: Outcome) -> list[str]:
             for name, value in now.items()
             if name != "residency" and was.get(name) != value
         ]
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _other_sounds(job: KnownJob, outcome: Outcome) -> Iterator[str]:
+    """What the job heard and is another sound by now, which was named for this comparison."""
+    told = job.record.get("sources")
+    for name, now in outcome.record["sources"].items():
+        was = told.get(name) if isinstance(told, dict) else None
+        if not isinstance(was, dict) or was.get("sha256") != now["sha256"]:
+            yield f"{name} is not the sound that {job.job_id} used"
 
 
 def _result(outcome: Outcome, **rest: Any) -> Result:

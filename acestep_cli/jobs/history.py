@@ -68,9 +68,12 @@ class KnownJob:
         """The whole record and the state."""
         return {**self.record, "state": self.state}
 
-    def no_audio(self, what: str = "audio") -> InputError:
-        """The error that `what` is to be heard, and the job has none of it."""
-        if self.state == "succeeded":
+    def no_audio(self, what: str = "audio", told: object = None) -> InputError:
+        """The error that `what` is to be heard, and the job has none of it, or only what went to
+        stdout, which is `told` as `-`."""
+        if told == "-":
+            reason, hint = "it went to stdout", f"make it again: `acestep replay {self.job_id}`"
+        elif self.state == "succeeded":
             reason, hint = "it was only planned", f"make it first: `acestep replay {self.job_id}`"
         else:
             reason, hint = f"it is {self.state}", "choose a job that succeeded"

@@ -196,16 +196,22 @@ def _without_defaults(asked: SongRequest, origins: Mapping[str, str]) -> SongReq
 
 def _at_home(request: SongRequest, job: KnownJob, typed: _Typed) -> SongRequest:
     """`request` with the whole paths of its sounds, which were written as the folder of that run
-    saw them; what is a job stays one where it is still here."""
+    saw them; what is a job stays one where it is still here. InputError for one that is gone."""
     folder = typed.now.settings.output_dir
     found = {}
     for name in _SOUNDS:
         text, path = getattr(request, name), _source(job, name).get("path")
-        if name in typed.song or not text or not isinstance(path, str) or not is_file(Path(path)):
+        if name in typed.song or not text or not isinstance(path, str):
             continue
         job_id = text.partition("_")[0]
-        if not (is_job_id(job_id) and is_file(folder / f"{job_id}.json")):
+        if is_job_id(job_id) and is_file(folder / f"{job_id}.json"):
+            continue
+        if is_file(Path(path)):
             found[name] = path
+        elif not is_file(Path(text)):
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"the sound {path} of {job.job_id} is not there any more",
+                             f"say where it lies now with {option}", code="not_found")  # fmt: skip
     return request.replace(**found)
 
 

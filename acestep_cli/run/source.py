@@ -183,6 +183,8 @@ def _of_job(job: KnownJob, number: int) -> Source:
     if not isinstance(written, str) or not written:
         raise job.no_audio(f"audio of song {number}")
     path = job.at(written)
+    if written == "-":
+        raise job.no_audio(f"audio of song {number}", told=written)
     if path is None:
         raise InputError(
             f"the audio of the job {job.job_id}, {written}, is not there any more",

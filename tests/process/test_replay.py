@@ -80,3 +80,21 @@ def test_what_would_be_made_again(tmp_path: Path) -> None:
     assert len(list((tmp_path / "acestep_output").iterdir())) == 1
     record = json.loads(Path(tmp_path / "acestep_output" / f"{record['job_id']}.json").read_text())
     assert record["wishes"] == [] and record["exit_code"] == 0
+
+
+def test_a_sound_that_was_moved_is_named_where_it_lies_now(tmp_path: Path) -> None:
+    source, moved, other = (tmp_path / name for name in ("a.mp3", "b.mp3", "c.mp3"))
+    with source.open("wb") as sink:
+        run(acestep("generate", "warm lofi", "-o", "-", *SONG), tmp_path, stdout=sink)
+    done = run(acestep("replay", "last", "--verify"), tmp_path)
+    assert done.returncode == 5 and "it went to stdout" in done.stderr
+    cover = acestep("cover", source.name, "piano", "--no-lm", "--steps", "2", *CHECKPOINTS)
+    job = Path(run(cover, tmp_path).stdout.strip()).stem.removesuffix("_1")
+    source.rename(moved)
+    done = run(acestep("replay", job, "--dry-run"), tmp_path)
+    assert done.returncode == 5 and "--src-audio" in done.stderr
+    done = run(acestep("replay", job, "--verify", "--src-audio", moved.name), tmp_path)
+    assert done.returncode == 0, done.stderr
+    other.write_bytes(songs(tmp_path)[0].read_bytes())
+    done = run(acestep("replay", job, "--verify", "--src-audio", other.name), tmp_path)
+    assert done.returncode == 9 and "src_audio is not the sound" in done.stderr
