@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ def cancel(job: KnownJob, timeout: float) -> KnownJob:
             return ended
         process.kill()
         process.wait(_KILL_SECONDS)
+        _sweep(job)
     except psutil.NoSuchProcess:
         pass
     except psutil.AccessDenied as error:
@@ -92,6 +94,15 @@ def belongings(job: KnownJob) -> Iterator[Path]:
     hidden = (f".{job.job_id}[._]*.part", f".{job.job_id}.json.lock")
     for pattern in (*names, *hidden):
         yield from (path for path in sorted(job.folder.glob(pattern)) if is_own_file(path))
+
+
+def _sweep(job: KnownJob) -> None:
+    """Remove what nobody needs of a job that was killed: half a file, a log without a word."""
+    for path in belongings(job):
+        is_empty_log = path.suffix == ".log" and not path.stat().st_size
+        if path.name.startswith(".") or is_empty_log:
+            with suppress(OSError):
+                path.unlink()
 
 
 def is_own_file(path: Path) -> bool:

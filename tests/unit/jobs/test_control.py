@@ -56,11 +56,14 @@ def test_a_job_is_asked_and_then_made_to_stop(started: object, manner: str) -> N
     path = started(manner)
     job = read_job(path)
     assert job.state == "running"
+    half = path.with_name(f".{job.job_id}_1.mp3.abcd.part")
+    half.touch()
     ended = cancel(job, 0.5 if manner == "stubborn" else 20)
     assert ended.state == "cancelled" and ended.record["exit_code"] == 143
     assert ended.record["error"]["code"] == "cancelled"
     assert json.loads(path.read_text()) == ended.record
     assert ended.record["time_costs"]["total"] >= 0
+    assert half.exists() is (manner != "stubborn"), "half a file of a killed job helps nobody"
     with pytest.raises(UsageError, match="not running: it is cancelled"):
         cancel(ended, 1)
 
