@@ -5,6 +5,7 @@ All of it is looked at before anything is made.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acestep_cli.errors import Cancelled, UsageError
+from acestep_cli.files import is_folder
+from acestep_cli.request import BY_NAME, read_values
 from acestep_cli.request.names import check_template, is_template, literal_suffix
 from acestep_cli.term.output import Output
 
@@ -55,22 +58,39 @@ def delivery(choices: RunChoices, output: Output, *, items: int, ending: str) ->
         yield Delivery(Path(folder) / f"song.{ending}", to_stdout=True, picture=picture)
 
 
-def named_file(text: str | None) -> Path | None:
-    """The file that -o names, None where it names none; its parts are checked."""
+def named_file(text: str | None, flag: str = "-o") -> Path | None:
+    """The file that `flag` names, None where it names none; its parts are checked."""
     if text is None or text == STDOUT:
         return None
-    if Path(text).name in ("", ".."):
-        raise UsageError(f"-o {text!r} names no file", "give -o FILE, or -o - for stdout")
+    file = Path(text)
+    if file.name in ("", "..") or text.endswith(("/", os.sep)) or is_folder(file):
+        raise UsageError(
+            f"{flag} {text!r} names no file",
+            f"name a file, as in {flag} {file / 'song.flac'}; --output-dir sets the folder alone"
+            if text and flag == "-o"
+            else f"give {flag} FILE",
+        )
     if is_template(text):
-        check_template(text)
-    return Path(text)
+        check_template(text, flag)
+    return file
 
 
 def format_of(text: str | None) -> str | None:
     """The format that the ending of -o names, None where it names none."""
     if text is None or text == STDOUT:
         return None
-    return literal_suffix(text)[1:] or None
+    ending = literal_suffix(text)[1:]
+    if not ending:
+        return None
+    try:
+        read_values({"audio_format": ending})
+    except UsageError as error:
+        formats = [str(name) for name in BY_NAME["audio_format"].choices]
+        raise UsageError(
+            f"-o {text!r} ends with .{ending}, which is no format; these are: {', '.join(formats)}",
+            f"name it {text}.{formats[0]}, say, or give --audio-format",
+        ) from error
+    return ending
 
 
 def played(paths: Sequence[Path]) -> str:
@@ -87,7 +107,7 @@ def played(paths: Sequence[Path]) -> str:
 def _picture(text: str | None) -> Path | None:
     if text is None:
         return None
-    file = named_file(text)
+    file = named_file(text, "--plot")
     if file is None or file.suffix.lower() != _PICTURE:
         raise UsageError(f"--plot {text!r} is no name of a picture", "give --plot FILE.png")
     return file

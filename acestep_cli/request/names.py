@@ -42,15 +42,22 @@ def is_template(text: str) -> bool:
     return "{" in text or "}" in text
 
 
-def check_template(text: str) -> None:
-    """UsageError for a part that there is not, or a brace that stands alone."""
-    for name in _parts(text):
+def check_template(text: str, flag: str = "-o") -> None:
+    """UsageError, naming the `flag`, for a part that there is not, or a brace that stands alone."""
+    try:
+        names = parts_of(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{flag} {text!r} is no name with parts: {error}",
+            "write parts as {title} or {index:02}, and a literal brace twice",
+        ) from error
+    for name in names:
         if name in PARTS:
             continue
         near = difflib.get_close_matches(name, PARTS, n=1)
         known = ", ".join(f"{{{part}}}" for part in PARTS)
         hint = f"did you mean {{{near[0]}}}?" if near else f"choose from {known}"
-        raise UsageError(f"-o {text!r} holds {{{name}}}, which no song has", hint)
+        raise UsageError(f"{flag} {text!r} holds {{{name}}}, which no song has", hint)
 
 
 def fill(text: str, values: Mapping[str, object]) -> Path:
@@ -90,7 +97,7 @@ def sets_ending(text: str) -> bool:
 
 def tells_apart(text: str, *, seeds: tuple[int, ...], tracks: tuple[str | None, ...]) -> bool:
     """Whether the names of all items are different whatever their plans hold."""
-    parts = set(_parts(text))
+    parts = set(parts_of(text))
     if "index" in parts:
         return True
     keys = [
@@ -100,16 +107,14 @@ def tells_apart(text: str, *, seeds: tuple[int, ...], tracks: tuple[str | None, 
     return len(set(keys)) == len(keys)
 
 
-def _parts(text: str) -> list[str]:
-    try:
-        found = list(string.Formatter().parse(text))
-    except ValueError as error:
-        raise _malformed(text, str(error)) from error
+def parts_of(text: str) -> list[str]:
+    """The names of the parts of `text`; ValueError, saying why, where it is no template."""
+    found = list(string.Formatter().parse(text))
     for _, name, form, conversion in found:
         if conversion:
-            raise _malformed(text, "it has a conversion")
+            raise ValueError("it has a conversion")
         if form and (name not in _NUMBERS or not _DIGITS.fullmatch(form)):
-            raise _malformed(text, f"{form!r} is no number of digits")
+            raise ValueError(f"{form!r} is no number of digits")
     return [name for _, name, _, _ in found if name is not None]
 
 
@@ -123,10 +128,3 @@ def _clean(value: object) -> str:
     while len(kept.encode("utf-8", "replace")) > _MOST_BYTES:
         kept = kept[:-1]
     return kept.strip(" .") or _UNKNOWN
-
-
-def _malformed(text: str, reason: str) -> UsageError:
-    return UsageError(
-        f"-o {text!r} is no name with parts: {reason}",
-        "write parts as {title} or {index:02}, and a literal brace twice",
-    )

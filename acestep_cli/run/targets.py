@@ -9,7 +9,14 @@ from pathlib import Path
 
 from acestep_cli.errors import OutputError
 from acestep_cli.files import is_file, prove_writable
-from acestep_cli.request.names import fill, is_template, literal_folder, sets_ending, tells_apart
+from acestep_cli.request.names import (
+    fill,
+    is_template,
+    literal_folder,
+    parts_of,
+    sets_ending,
+    tells_apart,
+)
 from acestep_cli.run.edits import Tracks, Written
 
 _SLACK_BYTES = 2_000_000  # records, tags, a second copy of a small file
@@ -22,7 +29,8 @@ class Targets:
     named), which may have parts that the song fills in.
 
     Items are numbered where one name would serve several of them, and end with the track that they
-    extract: `<job_id>_1_vocals.ext`. `seeds` and `tracks` have one entry for each item.
+    extract, unless the name tells it: `<job_id>_1_vocals.ext`. `seeds` and `tracks` have one entry
+    for each item.
     """
 
     folder: Path
@@ -34,7 +42,8 @@ class Targets:
     def path(self, index: int, job_id: str, values: Mapping[str, object] | None = None) -> Path:
         """The file of item `index` (0-based); `values` of `names.PARTS` fill the parts of a name.
         None of them are needed where `is_fixed`."""
-        ending = f"_{index + 1}_{self.tracks[index]}" if self.tracks[index] else f"_{index + 1}"
+        number, track = f"_{index + 1}", self.tracks[index]
+        ending = f"{number}_{track}" if track else number
         if self.file is None:
             return self.folder / f"{job_id}{ending}.{self.extension}"
         text = str(self.file)
@@ -50,6 +59,8 @@ class Targets:
             named = named.with_name(f"{named.name}.{self.extension}")
         if self._tells_apart:
             return named
+        if is_template(text) and "track" in parts_of(text):
+            ending = number  # the track is told already
         return named.with_name(f"{named.stem}{ending}{named.suffix}")
 
     @property

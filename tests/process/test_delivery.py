@@ -79,6 +79,20 @@ def test_a_plan_goes_into_no_sound_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_names_no_file_of_sound_is_told(tmp_path: Path) -> None:
+    (tmp_path / "songs").mkdir()
+    for more, words in (
+        (["-o", "songs"], "-o 'songs' names no file"),
+        (["-o", "new/"], "-o 'new/' names no file"),
+        (["-o", "v1.2"], "'v1.2' ends with .2, which is no format; these are: mp3, "),
+        (["--plot", "{titel}.png"], "--plot '{titel}.png' holds {titel}"),
+        (["--plot", "{title.png"], "--plot '{title.png' is no name with parts"),
+    ):
+        done = run(generate("x", *more), tmp_path)
+        assert done.returncode == 2 and words in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["songs"]
+
+
 def test_the_song_fills_in_the_name(tmp_path: Path) -> None:
     name = "songs/{key}/{title}-{seed}.{ext}"
     more = [
