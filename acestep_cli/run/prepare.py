@@ -223,7 +223,8 @@ def _remarks(
         remarks.append(Noted("no checkpoint is installed: the demonstration one is used"))
     counts_up = len(request.seed) == 1 and request.seed[0] >= 0
     if not counts_up and sum(seed >= 0 for seed in request.seed) < request.batch_size:
-        words = ", ".join(str(seed) for seed in dict.fromkeys(seeds))
-        noun = "seed" if request.batch_size == 1 else "seeds"
+        drawn = [seed for seed in dict.fromkeys(seeds) if seed not in request.seed]
+        words = ", ".join(map(str, drawn))
+        noun = "seed" if len(drawn) == 1 else "seeds"
         remarks.append(Noted(f"{noun} {words}, drawn for this job"))
     return tuple(remarks)

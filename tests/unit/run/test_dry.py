@@ -66,7 +66,9 @@ def test_drawn_seeds_are_marked(dry: Dry) -> None:
         {"seed": 7, "drawn": False},
         {"seed": 8, "drawn": False},
     ]
-    assert [one["drawn"] for one in dry(seed="7,-1").data["seeds"]] == [False, True]
+    mixed = dry(seed="7,-1").data
+    assert [one["drawn"] for one in mixed["seeds"]] == [False, True]
+    assert f"seed {mixed['seeds'][1]['seed']}, drawn for this job" in mixed["notes"]
 
 
 def test_sounds_are_read_and_their_values_told(dry: Dry, tmp_path: Path) -> None:
