@@ -76,12 +76,17 @@ def named_file(text: str | None, flag: str = "-o") -> Path | None:
 
 
 def format_of(text: str | None) -> str | None:
-    """The format that the ending of -o names, None where it names none."""
+    """The format that the ending of -o names, None where it has none; UsageError for another."""
     if text is None or text == STDOUT:
         return None
     ending = literal_suffix(text)[1:]
     if not ending:
         return None
+    if ending.lower() == "aac":
+        raise UsageError(
+            f"-o {text!r} asks for a bare AAC stream, and AAC is written into .m4a files only",
+            f"name it {text[: -len(ending)]}m4a",
+        )
     try:
         read_values({"audio_format": ending})
     except UsageError as error:

@@ -76,8 +76,7 @@ def typed(values: dict[str, Any], choices: RunChoices) -> dict[str, Any]:
     """The values that were given, texts read from where they lie, the format from FILE's ending."""
     given = {name: value for name, value in values.items() if value is not None}
     flags = read_texts(_codes_read(given), TEXTS, (*TEXTS, "src_audio", "reference_audio"))
-    ending = format_of(choices.output_file)
-    if ending is not None and not _is_format_typed(flags):
+    if not _is_format_typed(flags) and (ending := format_of(choices.output_file)) is not None:
         flags["audio_format"] = ending
     return flags
 

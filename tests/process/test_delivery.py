@@ -39,7 +39,8 @@ def test_audio_goes_to_stdout_whole(ending: str, tmp_path: Path) -> None:
     record = record_of(tmp_path)
     assert record["audio_paths"] == ["-"]
     assert [path.suffix for path in (tmp_path / "acestep_output").iterdir()] == [".json"]
-    named = run(generate("x", "--seed", "7", "-o", f"song.{ending}"), tmp_path)
+    name = "song.m4a" if ending == "aac" else f"song.{ending}"
+    named = run(generate("x", "--seed", "7", "-o", name), tmp_path)
     assert (tmp_path / named.stdout.strip()).read_bytes() == done.stdout
 
 
@@ -85,12 +86,19 @@ def test_what_names_no_file_of_sound_is_told(tmp_path: Path) -> None:
         (["-o", "songs"], "-o 'songs' names no file"),
         (["-o", "new/"], "-o 'new/' names no file"),
         (["-o", "v1.2"], "'v1.2' ends with .2, which is no format; these are: mp3, "),
+        (["-o", "song.aac"], "name it song.m4a"),
         (["--plot", "{titel}.png"], "--plot '{titel}.png' holds {titel}"),
         (["--plot", "{title.png"], "--plot '{title.png' is no name with parts"),
     ):
         done = run(generate("x", *more), tmp_path)
         assert done.returncode == 2 and words in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["songs"]
+
+
+def test_a_typed_format_leaves_the_name_alone(tmp_path: Path) -> None:
+    done = run(generate("x", "-o", "take.2", "--audio-format", "wav"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "take.2").read_bytes()[:4] == b"RIFF"
 
 
 def test_the_song_fills_in_the_name(tmp_path: Path) -> None:
