@@ -57,7 +57,9 @@ def _request(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
         rows.append((name, _text(name, value), f"({origin})"))
     for name, one in data["settings"].items():
         if one["origin"] != "default":
-            rows.append((name, str(one["value"]), f"({one['origin']})"))
+            value = one["value"]
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            rows.append((name, shown, f"({one['origin']})"))
     return rows
 
 

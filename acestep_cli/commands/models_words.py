@@ -99,7 +99,7 @@ def place_options() -> list[click.Parameter]:
 
 def names_argument(**rest: Any) -> click.Argument:
     """NAME, any number of times."""
-    return click.Argument(["names"], nargs=-1, metavar="NAME", **rest)
+    return click.Argument(["names"], nargs=-1, metavar="NAME...", **rest)
 
 
 def kind_words(kind: Kind, family: Family | None) -> str:
