@@ -32,8 +32,7 @@ class Edit:
 def edited(file: TomlFile, edit: Edit) -> str:
     """The text of `file` after `edit`.
 
-    Where it cannot be changed line by line (inline tables), the whole is written anew, without its
-    comments.
+    Where it cannot be changed line by line, the whole is written anew, without its comments.
     """
     import tomli_w
 
@@ -74,9 +73,15 @@ def _line_by_line(text: str, edit: Edit, wanted: Mapping[str, Any]) -> str | Non
     """`text` with single lines changed; None where a key has no line of its own."""
     found = list(statements(text))
     values = {statement.path: statement for statement in found if statement.key}
+    inline = {path[:1] for path in (*edit.puts, *edit.drops) if len(path) > 1} & values.keys()
+    changes = [_inline(values[table], wanted) for table in inline]
+    edit = Edit(
+        {path: value for path, value in edit.puts.items() if path[:-1] not in inline},
+        [path for path in edit.drops if path[:-1] not in inline],
+    )
     if any(path not in values for path in edit.drops):
         return None
-    changes = [(values[path].start, values[path].end, "") for path in edit.drops]
+    changes += [(values[path].start, values[path].end, "") for path in edit.drops]
     changes += _headers_without_keys(found, edit, wanted)
     new: dict[Path, Any] = {}
     for path, value in edit.puts.items():
@@ -87,6 +92,14 @@ def _line_by_line(text: str, edit: Edit, wanted: Mapping[str, Any]) -> str | Non
     changes += _insertions(text, found, new)
     result = _changed(text, changes)
     return result if result.strip() else ""
+
+
+def _inline(statement: Statement, wanted: Mapping[str, Any]) -> _Change:
+    """A table that is the value of one line, as it is `wanted`."""
+    (name,) = statement.path
+    if name not in wanted:
+        return statement.start, statement.end, ""
+    return statement.first, statement.last, toml_value(wanted[name])
 
 
 def _headers_without_keys(

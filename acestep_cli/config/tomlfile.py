@@ -53,7 +53,16 @@ def toml_value(value: Any) -> str:
 
     if isinstance(value, list):
         return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{_key(key)} = {toml_value(one)}" for key, one in value.items())
+        return f"{{ {', '.join(pairs)} }}" if value else "{}"
     return tomli_w.dumps({"x": value}).strip().removeprefix("x = ")
+
+
+def _key(key: str) -> str:
+    import tomli_w
+
+    return tomli_w.dumps({key: 0}).removesuffix(" = 0\n")
 
 
 def _decoded(path: Path, data: bytes) -> str:

@@ -116,9 +116,11 @@ def test_one_key_changes_and_nothing_else(edit: Edit, old: str, new: str) -> Non
         ("g.x = 1\nz = 2\n", Edit(drops=[("g", "x")]), "z = 2\n"),
         ("[g]\n# Why.\nx = 1\n", Edit(drops=[("g", "x")]), "# Why.\n"),
         ("[p.q]\nx = 1\n", Edit({("g", "y"): 2}), "[p.q]\nx = 1\n\n[g]\ny = 2\n"),
-        # No line of its own: the whole is written anew.
-        ("g = { x = 1 } # lost\n", Edit({("g", "y"): 2}), "[g]\nx = 1\ny = 2\n"),
-        ("g = { x = 1, y = 2 }\n", Edit(drops=[("g", "x")]), "[g]\ny = 2\n"),
+        # No line of its own: the table is written anew.
+        ("# A.\ng = {x=1} # B.\n", Edit({("g", "y"): 2}), "# A.\ng = { x = 1, y = 2 } # B.\n"),
+        ("# A.\ng = {x=1, y=[{'k l'={}}]}\n", Edit(drops=[("g", "x")]),
+         '# A.\ng = { y = [{ "k l" = {} }] }\n'),
+        ("# A.\ng = { x = 1 }\nz = 2\n", Edit(drops=[("g", "x")]), "# A.\nz = 2\n"),
     ],
 )  # fmt: skip
 def test_where_keys_go(before: str, edit: Edit, after: str) -> None:
