@@ -40,8 +40,8 @@ Examples:
 """
 REMOVE_HELP = """Remove checkpoints from this machine.
 
-Of a name that lies in several places the one that is used goes. Asks first on a terminal;
-elsewhere --yes is needed.
+Of a name that lies in several places the one that is used goes; with --checkpoints the one in that
+folder. Asks first on a terminal; elsewhere --yes is needed.
 
 \b
 Examples:
@@ -89,7 +89,9 @@ def remove(
     shelf = shelf_of(checkpoints, config_file)
     stocks = inventory(shelf.places)
     shelf.check_names(names, also=[stock.name for stock in stocks])
-    targets = [(name, *_target(shelf, name, stocks)) for name in dict.fromkeys(names)]
+    # Who names a folder means that one and no other.
+    places = shelf.places if checkpoints is None else shelf.places[:1]
+    targets = [(name, *_target(name, places, stocks)) for name in dict.fromkeys(names)]
     if not yes:
         words = listed([str(folder) for *_, folders in targets for folder in folders])
         confirm(on_one_line(f"remove {words}?"), "--yes")
@@ -180,16 +182,19 @@ def _remedy(stock: Stock) -> str:
     return f"fetch what differs: acestep models pull {stock.name} --force{place}"
 
 
-def _target(shelf: Shelf, name: str, stocks: Sequence[Stock]) -> tuple[Place, list[Path]]:
-    """The place of the one that is used, else the first that holds something of `name`; and what
-    it holds."""
+def _target(
+    name: str, places: Sequence[Place], stocks: Sequence[Stock]
+) -> tuple[Place, list[Path]]:
+    """The one of `places` whose checkpoint `name` is used, else the first that holds something of
+    it; and what it holds."""
     from acestep_cli.weights.remove import removable
 
     used = [stock.place for stock in stocks if stock.is_used and stock.name == name]
-    for place in (*used, *shelf.places):
+    for place in (*(place for place in used if place in places), *places):
         if folders := removable(place, name):
             return place, folders
-    raise CheckpointMissing(f"the checkpoint {name} is not here", "see `acestep models`")
+    where = f"in {places[0].path}" if len(places) == 1 else "here"
+    raise CheckpointMissing(f"the checkpoint {name} is not {where}", "see `acestep models`")
 
 
 def _has(place: Place, name: str) -> bool:

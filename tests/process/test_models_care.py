@@ -99,6 +99,8 @@ def test_removing_takes_one_and_leaves_the_others(go: Any, tmp_path: Path) -> No
     (tmp_path / "checkpoints" / VAE).mkdir()
     (tmp_path / "checkpoints" / VAE / "config.json").write_text("{}")  # found first, not used
     (tmp_path / "checkpoints" / TEXT_ENCODER).mkdir()
+    kept = go("remove", TEXT_ENCODER, "--yes", "--checkpoints", "checkpoints")
+    assert kept.returncode == 3 and f"not in {tmp_path / 'checkpoints'}" in kept.stderr
     (tmp_path / "checkpoints" / TEXT_ENCODER / "mine.txt").write_text("no checkpoint")
     assert go("remove", VAE, TEXT_ENCODER, "--yes").returncode == 0
     assert (tmp_path / "checkpoints" / VAE / "config.json").exists()
