@@ -6,6 +6,7 @@ errors and exits.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import itertools
 import os
@@ -205,6 +206,8 @@ def _dispatch(output: Output) -> Any:
     # Help, version and completions are printed while arguments are parsed: they are answers.
     with redirect_stdout(output.answer):
         if instruction := os.environ.get(_COMPLETION_VARIABLE):
+            # Looking for garbage would take some milliseconds, and this process soon ends.
+            gc.disable()
             return shell_complete(group, {}, "acestep", _COMPLETION_VARIABLE, instruction)
         with group.make_context("acestep", list(output.arguments), obj=output) as context:
             return group.invoke(context)

@@ -248,20 +248,24 @@ def _kind_of(folder: Folder) -> str:
 
 def _jobs(ctx: click.Context, incomplete: str, *, without_sound: bool = True) -> Iterator[Item]:
     """`last` and the newest jobs that begin like the word; those that made nothing only where they
-    are `without_sound` welcome."""
+    are `without_sound` welcome, `last` too."""
     from acestep_cli.jobs.history import LAST, History, Unreadable, read_job
 
     folder = Path(resolved_before(ctx).settings.output_dir)
-    ids = [one for one in History(folder).ids() if one.startswith(incomplete)]
-    if ids and without_sound:
-        yield item(LAST, "the newest job")
-    for job_id in islice(ids, _MOST_JOBS):
+    newest_first = History(folder).ids()
+    if not LAST.startswith(incomplete):
+        newest_first = [one for one in newest_first if one.startswith(incomplete)]
+    is_newest = True
+    for job_id in newest_first[:_MOST_JOBS]:
         try:
             job = read_job(folder / f"{job_id}.json")
         except Unreadable:
             continue
         if without_sound or job.audio():
+            if is_newest:
+                yield item(LAST, "the newest job")
             yield item(job_id, _about(job))
+        is_newest = False
 
 
 def _about(job: KnownJob) -> str:

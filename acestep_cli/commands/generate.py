@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,8 +22,10 @@ from acestep_cli.commands.texts import read_file
 from acestep_cli.commands.verb import RUN, GroupedOption, Verb
 from acestep_cli.errors import UsageError
 from acestep_cli.request import SongRequest, check_makeable
-from acestep_cli.request.plan_file import PlanItem, read_plan
 from acestep_cli.term.output import Output, Result
+
+if TYPE_CHECKING:
+    from acestep_cli.request.plan_file import PlanItem
 
 HELP = """Make a song from words.
 
@@ -55,6 +57,8 @@ def generate(
         songs = Songs(resolved_with(flags, choices))
         check_makeable(songs.resolved.request)
     else:
+        from acestep_cli.request.plan_file import read_plan
+
         songs = _planned(flags, choices, read_plan(read_file(plan_file, "the plan"), plan_file))
     return make_songs(output, songs, choices)
 

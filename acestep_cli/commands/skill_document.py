@@ -168,6 +168,7 @@ def _results() -> str:
 - its `metas`: {_keys(item["metas"]["properties"])}
 - `status`: {_keys(record["status"]["enum"])}
 
+{words.ANSWERS}
 ```sh
 acestep generate "CAPTION" --json | jq -r '.data.audio_paths[]'
 acestep schema record

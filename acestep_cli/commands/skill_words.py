@@ -59,6 +59,22 @@ RULES = """\
 - Ask before you use `--force`, `acestep jobs remove` or `acestep models remove`.
 """
 
+# What `data` holds for commands that make no sound; a test compares it with what they print.
+ANSWERS = """\
+For other commands `data` is something else:
+
+- `status`, `jobs show`: the record, and `state`, which is its status or, where its process is
+  gone, "dead"
+- `jobs wait`: a list of records; `jobs`: a list of `job_id`, `state`, `caption`, `audio_paths`, \
+`record` and more
+- `understand`, `format`: `caption`, `lyrics`, `bpm`, `duration`, `keyscale`, `timesignature`, \
+`language`, `genres`, `seed`; `understand` also `audio_codes`, with `--codes` these alone
+- `lyrics check`: `findings`, `sections`, `language`, `estimated_duration` and more
+- `models`: `installed`, `available`, `default` and more; `health`: `status`, `checks`
+- `--dry-run`: `request`, `origins`, `seeds`, `checkpoints`, `memory`, `paths`, `warnings` and more
+- `config --get`: `key`, `value`, `origin`; `random --print`: `ideas`
+"""
+
 JOBS = """\
 ## Jobs
 
@@ -73,9 +89,10 @@ acestep jobs cancel last --json
 ```
 
 `--no-wait` answers at once with the record of a queued job; `.data.job_id` names it. JOB may be
-the id, the beginning of one, or `last`. `status` exits 0 whatever became of the job; `jobs wait`
-exits with the code of the job. A finished job serves as SOURCE of an edit, its record as `--plan`.
-For progress while you wait: `--events 2` writes JSON lines to stderr, `--events FILE` to a file.
+the id, the beginning of one, or `last`. `status` exits 0 whatever became of the job: look at
+`.data.state`. `jobs wait` exits with the code of the job. A finished job serves as SOURCE of an
+edit, its record as `--plan`. For progress while you wait: `--events 2` writes JSON lines to
+stderr, `--events FILE` to a file.
 """
 
 CHECKPOINTS = """\

@@ -82,6 +82,11 @@ class Verb(click.Command):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Options as the help spells them, by their other names only where none of these fits."""
         found = super().shell_complete(ctx, incomplete)
+        opposites = {flag for param in self.params for flag in param.secondary_opts}
+        for item in found:
+            # Both spellings of a switch share their help, which tells of the first one.
+            if item.value in opposites and item.help:
+                item.help = f"turn off: {item.help}"
         shown = [item for item in found if not self._is_alias(item.value)]
         return shown or found
 

@@ -12,12 +12,14 @@ import pytest
 
 from acestep_cli.cli import Commands
 from acestep_cli.commands.skill_document import document
-from acestep_cli.commands.skill_words import MARK
+from acestep_cli.commands.skill_words import ANSWERS, MARK
 from acestep_cli.commands.verb import switches
 from tests.process.programs import acestep, run
 
 TARGET = Path(".claude/skills/acestep/SKILL.md")
-MOST_LINES = 360
+MOST_LINES = 370
+CHECKPOINTS = Path(__file__).parents[1] / "golden" / "checkpoints"
+JOB = ("x", "--no-lm", "--duration", "2", "--checkpoints", str(CHECKPOINTS))
 
 
 def root() -> click.Context:
@@ -101,6 +103,39 @@ def test_it_tells_of_every_command_and_stays_short() -> None:
     front = TEXT.split("---\n")[1]
     assert re.fullmatch(r"name: acestep\ndescription: .{50,1024}\n", front)
     assert "\n\n\n" not in TEXT
+
+
+def told_keys(opening: str) -> set[str]:
+    """The keys that the document says `data` of the command `opening` has."""
+    (line,) = re.findall(rf"^- .*?`{opening}`[^:;\n]*: ([^;\n]*)", ANSWERS, re.M)
+    return set(re.findall(r"`(\w+)`", line))
+
+
+@pytest.mark.parametrize(
+    ("opening", "arguments"),
+    [
+        ("jobs", ["jobs"]),
+        ("jobs show", ["jobs", "show", "last"]),
+        ("status", ["status", "last"]),
+        ("lyrics check", ["lyrics", "check", "-"]),
+        ("models", ["models"]),
+        ("health", ["health", "--brief"]),
+        ("--dry-run", ["generate", *JOB, "--dry-run"]),
+        ("config --get", ["config", "--get", "generation.bpm"]),
+        ("random --print", ["random", "--print"]),
+    ],
+)
+def test_answers_hold_what_is_told_of_them(
+    opening: str, arguments: list[str], tmp_path: Path
+) -> None:
+    if arguments[0] in ("jobs", "status"):
+        assert run(acestep("generate", *JOB), tmp_path).returncode == 0
+    done = run(acestep(*arguments, "--json"), tmp_path, input="[verse]\nla la la\n")
+    data = json.loads(done.stdout)["data"]
+    told = told_keys(opening)
+    assert told
+    assert ANSWERS in TEXT
+    assert told <= set(data[0] if isinstance(data, list) else data)
 
 
 def test_installed_and_installed_again(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def test_jobs_are_told_newest_first(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "," not in told
     assert len(told) < 80
     assert [item.value for item in offered("acestep status 20260101", monkeypatch)] == [values[2]]
+    assert [item.value for item in offered("acestep status la", monkeypatch)] == ["last"]
 
 
 def test_sources_are_files_and_jobs_that_made_sound(
@@ -100,6 +101,9 @@ def test_sources_are_files_and_jobs_that_made_sound(
         line = f"{command} --output-dir out {f'--{option}' if option else ''}".rstrip() + " "
         items = [(item.type, item.value) for item in offered(line, monkeypatch)]
         assert items == [("file", ""), ("plain", "20260101-000000-aaaa")], line
+    job(tmp_path / "out", "20260103-000000-cccc")
+    begun = offered("acestep cover --output-dir out la", monkeypatch)
+    assert [item.value for item in begun] == ["la", "last"]
 
 
 def test_presets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -150,6 +154,13 @@ def test_options_are_offered_as_the_help_spells_them(monkeypatch: pytest.MonkeyP
         "--keyscale"
     ]
     assert "--no-format" in [item.value for item in offered("acestep generate --no", monkeypatch)]
+
+
+def test_the_opposite_of_a_switch_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {item.value: item.help for item in offered("acestep generate --", monkeypatch)}
+    assert told["--no-instrumental"] == f"turn off: {told['--instrumental']}"
+    assert told["--no-lm"] == "use no planner at all"
+    assert told["--use-lm"] == f"turn off: {told['--no-lm']}"
 
 
 @pytest.mark.parametrize(
