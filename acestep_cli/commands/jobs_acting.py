@@ -142,9 +142,11 @@ def _error_of(job: KnownJob, seconds: float | None) -> AceStepError | None:
     code = code_of(job)
     if code is ExitCode.OK:
         return None
-    if job.state == "cancelled":
-        return Cancelled(code)
     told = job.error
+    if job.state == "cancelled":
+        # The bare word of its record would sound as if the waiting was.
+        told = {"code": Cancelled.code, "message": f"the job {job.job_id} was cancelled",
+                "hint": f"make it again with `acestep replay {job.job_id}`"}  # fmt: skip
     error = AceStepError(
         str(told.get("message") or f"the job {job.job_id} failed"),
         str(told.get("hint") or ""),

@@ -225,7 +225,9 @@ def test_a_job_in_another_window(tmp_path: Path) -> None:
         assert following.returncode == 0 and "state: cancelled" in shown
         job.communicate(timeout=SECONDS)
     assert job.returncode == 143
-    assert run(acestep("jobs", "wait", "last"), tmp_path).returncode == 143
+    values = answer(tmp_path, "jobs", "wait", "last")
+    assert (values["exit_code"], values["error"]["code"]) == (143, "cancelled")
+    assert values["error"]["message"].endswith("was cancelled") and values["error"]["hint"]
     again = run(acestep("jobs", "cancel", "last"), tmp_path)
     assert again.returncode == 2 and "it is cancelled" in again.stderr
 
