@@ -183,7 +183,7 @@ def _run(output: Output) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except (Exception, KeyboardInterrupt) as error:
-        returned = Result(error=_told(error))
+        returned = Result(error=_told(error, output))
     if not isinstance(returned, Result):
         return int(returned or ExitCode.OK)
     output.emit(returned)
@@ -213,12 +213,12 @@ def _dispatch(output: Output) -> Any:
             return group.invoke(context)
 
 
-def _told(error: BaseException) -> AceStepError:
+def _told(error: BaseException, output: Output) -> AceStepError:
     """`error` as a sentence for people, with its trace kept for `--debug`."""
     if isinstance(error, AceStepError):
         return error
     if isinstance(error, click.UsageError):
-        told: AceStepError = _usage_error(error)
+        told: AceStepError = _usage_error(error, output)
     elif isinstance(error, (KeyboardInterrupt, click.Abort)):
         told = Cancelled()
     elif isinstance(error, MemoryError):
@@ -234,8 +234,9 @@ def _told(error: BaseException) -> AceStepError:
     return told
 
 
-def _usage_error(error: click.UsageError) -> UsageError:
-    path = error.ctx.command_path if error.ctx is not None else "acestep"
+def _usage_error(error: click.UsageError, output: Output) -> UsageError:
+    # Where an option lacks its value, click does not say whose it is.
+    path = error.ctx.command_path if error.ctx else " ".join(("acestep", *output.verbs))
     help_hint = f"see `{path} --help`"
     if isinstance(error, click.NoSuchOption):
         near = _likest(error.option_name, error.possibilities or ())
@@ -245,10 +246,11 @@ def _usage_error(error: click.UsageError) -> UsageError:
 
 
 def _likest(typed: str, flags: Sequence[str]) -> str:
-    """The flag that `typed` was probably meant to be, by its letters alone: two dashes and a common
-    ending make no likeness. Empty without one."""
+    """The only flag that begins like `typed`, or else the one that it was probably meant to be, by
+    its letters alone: two dashes and a common ending make no likeness. Empty without one."""
     from difflib import get_close_matches
 
-    letters = {flag.strip("-"): flag for flag in flags}
-    near = get_close_matches(typed.strip("-"), letters, n=1, cutoff=_NEAR)
+    letters, word = {flag.strip("-"): flag for flag in flags}, typed.strip("-")
+    begun = [one for one in letters if one.startswith(word)]
+    near = begun if len(begun) == 1 else get_close_matches(word, letters, n=1, cutoff=_NEAR)
     return letters[near[0]] if near else ""

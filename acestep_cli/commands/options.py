@@ -33,6 +33,8 @@ _METAVARS = {
     "timesteps": "T,T,...",
     "tracks": "TRACK,...",
 }
+# Words that name something; unlike other texts they are never read from a file.
+_NAMED = ("device", "dcw_wavelet", "lm_model_path", "model")
 # These may be given several times, or as one text with commas.
 _REPEATED = ("regions", "tracks")
 # More words than this would not fit the column of the help; the sentence beside them names them.
@@ -65,4 +67,4 @@ def _field_option(field: Field) -> GroupedOption:
 def _metavar(field: Field) -> str:
     if field.kind == "choice" and len(field.choices) <= _MOST_LISTED:
         return "|".join(map(str, field.choices))
-    return _METAVARS[field.kind]
+    return "NAME" if field.name in _NAMED else _METAVARS[field.kind]

@@ -163,7 +163,8 @@ def resolve_verb(
     if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
         import difflib
 
-        near = difflib.get_close_matches(name, names, n=1)
+        begun = [one for one in names if one.startswith(name)]
+        near = begun if len(begun) == 1 else difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"see `{ctx.command_path} --help`"
         raise UsageError(f"there is no command {name!r}", hint)
     found = find(ctx, args)

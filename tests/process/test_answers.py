@@ -83,6 +83,10 @@ def test_nothing_else_reaches_stdout(tmp_path: Path) -> None:
     ("arguments", "code", "sentence"),
     [
         (["generat"], 2, "did you mean generate?"),
+        (["gen"], 2, "did you mean generate?"),
+        (["com"], 2, "see `acestep --help`"),
+        (["generate", "x", "--dur", "3"], 2, "did you mean --duration?"),
+        (["config", "--set", "bpm"], 2, "see `acestep config --help`"),
         (["zzz"], 2, "see `acestep --help`"),
         (["generate", "x", "--duratoin", "3"], 2, "did you mean --duration?"),
         (["generate", "x", "y"], 2, "'y' is one argument too many"),
@@ -117,7 +121,7 @@ def test_usage_errors(arguments: list[str], code: int, sentence: str, tmp_path: 
     if arguments:
         values = one_object(run(acestep("--json", *arguments), tmp_path).stdout)
         assert (values["ok"], values["exit_code"], values["data"]) == (False, code, None)
-        assert values["command"] == (["generate"] if arguments[0] == "generate" else [])
+        assert values["command"] == [one for one in arguments[:1] if one in ("generate", "config")]
 
 
 @pytest.mark.parametrize(
