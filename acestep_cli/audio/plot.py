@@ -5,17 +5,15 @@ Knows nothing about lyrics: where sections begin is told. The same sound gives t
 
 from __future__ import annotations
 
-import logging
 import math
 import unicodedata
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from acestep_cli.audio import spectrum
+from acestep_cli.audio.canvas import plain_matplotlib
 from acestep_cli.files import atomic_target
 
 WIDTH, HEIGHT = 1800, 1050  # pixels
@@ -36,14 +34,6 @@ _TITLE_WIDTH, _LETTER, _GAP = 0.775, 0.0066, 0.008
 _INK, _GREY, _PAPER = "#1d1b26", "#6f6b7d", "#ffffff"
 _WAVE, _CORE, _MARK = "#b9a5d8", "#5b2a86", "#d1495b"
 _COLOURS = "magma"
-# Whoever has one of these sees letters that the first one lacks.
-_FONTS = (
-    "DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR",
-    "Source Han Sans SC", "PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo", "Microsoft YaHei",
-    "Yu Gothic", "Malgun Gothic", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Noto Sans Arabic",
-    "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Bengali", "Noto Sans Tamil",
-    "Noto Sans Telugu", "Noto Sans Gurmukhi", "Noto Sans Thai", "Arial Unicode MS", "Symbola",
-)  # fmt: skip
 
 Sections = Sequence[tuple[str, float]]
 
@@ -74,7 +64,7 @@ def plot_song(
     cannot be written, or exists without `overwrite`.
     """
     sound = spectrum.as_sound(samples)
-    with _plain_matplotlib():
+    with plain_matplotlib():
         figure = _drawn(sound, rate, title, sections)
         with atomic_target(path, overwrite=overwrite) as temporary:
             # Nothing of version or date: the same sound, the same bytes.
@@ -103,33 +93,6 @@ def plot_file(
         sections=sections,
         overwrite=overwrite,
     )
-
-
-@contextmanager
-def _plain_matplotlib() -> Iterator[None]:
-    """matplotlib without the settings of whoever runs this, and without its remarks."""
-    logger = logging.getLogger("matplotlib")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import matplotlib
-
-            standard = dict(matplotlib.rcParamsDefault)
-            standard.pop("backend", None)
-            with matplotlib.rc_context(standard):
-                matplotlib.rcParams["font.family"] = _fonts()
-                yield
-    finally:
-        logger.setLevel(level)
-
-
-def _fonts() -> list[str]:
-    from matplotlib import font_manager
-
-    present = {font.name for font in font_manager.fontManager.ttflist}
-    return [name for name in _FONTS if name in present]
 
 
 def _drawn(sound: Any, rate: int, title: str, sections: Sections) -> Any:

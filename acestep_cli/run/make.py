@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from acestep_cli import __version__
 from acestep_cli.audio.tags import Tags
 from acestep_cli.errors import AceStepError, ExitCode, UnusableResult
-from acestep_cli.events import ItemFinished, Observer, stage
+from acestep_cli.events import ItemFinished, Observer, Warned, stage
 from acestep_cli.jobs import JobRecord
 from acestep_cli.run.spec import Job
 from acestep_cli.run.targets import PLOT, check_named
@@ -137,7 +137,7 @@ def _finish(job: Job, song: Song, record: JobRecord, made: Made, observer: Obser
     record.set(items=made.items)
     observer(ItemFinished(song.index, told))
     if job.spec.plot_file is not None:
-        _plot(job, plan, song, record, samples)
+        _plot(job, plan, song, record, samples, observer)
 
 
 def _check_names(job: Job, record: JobRecord, made: Made) -> None:
@@ -164,20 +164,25 @@ def _parts_of_names(job: Job, plan: Plan) -> dict[str, object]:
     }
 
 
-def _plot(job: Job, plan: Plan, song: Song, record: JobRecord, samples: Samples) -> None:
+def _plot(
+    job: Job, plan: Plan, song: Song, record: JobRecord, samples: Samples, observer: Observer
+) -> None:
     from acestep_cli.audio.plot import plot_song
     from acestep_cli.lyrics.placing import estimated_sections
 
     rate = job.written.rate
-    pictures = job.targets.to(job.spec.plot_file, PLOT)
-    plot_song(
-        pictures.path(song.index, record.job_id, _parts_of_names(job, plan)),
-        samples,
-        rate,
-        title=_title(plan.caption),
-        sections=estimated_sections(plan.lyrics, samples.shape[1] / rate),
-        overwrite=job.spec.force,
-    )
+    targets = job.targets.to(job.spec.plot_file, PLOT)
+    picture = targets.path(song.index, record.job_id, _parts_of_names(job, plan))
+    sections = estimated_sections(plan.lyrics, samples.shape[1] / rate)
+    title, overwrite = _title(plan.caption), job.spec.force
+    try:
+        plot_song(picture, samples, rate, title=title, sections=sections, overwrite=overwrite)
+    except AceStepError:
+        raise
+    except Exception as crash:
+        # Whatever a library of pictures trips over, the songs are worth more.
+        told = f"{picture} was not drawn: {type(crash).__name__}: {crash}"
+        observer(Warned("plot_failed", told))
 
 
 def _tags(job: Job, plan: Plan, index: int) -> Tags:

@@ -136,7 +136,8 @@ def test_a_file_is_drawn_as_its_samples_are(tmp_path: Path) -> None:
 
 
 def test_the_settings_of_the_user_change_nothing(tmp_path: Path) -> None:
-    """Not even a matplotlibrc that asks for TeX, or warnings that are errors."""
+    """Not even a matplotlibrc that asks for TeX, a window that there is not, or warnings that are
+    errors."""
     program = (
         "import sys, numpy as np, pathlib\n"
         "from acestep_cli.audio.plot import plot_song\n"
@@ -151,7 +152,10 @@ def test_the_settings_of_the_user_change_nothing(tmp_path: Path) -> None:
         target = tmp_path / "a.png"
         done = subprocess.run(
             [*command, str(target)], cwd=tmp_path, capture_output=True, text=True,
-            env={"PYTHONPATH": str(Path(__file__).parents[3]), "HOME": str(tmp_path)},
+            env={
+                "PYTHONPATH": str(Path(__file__).parents[3]), "HOME": str(tmp_path),
+                "MPLBACKEND": "no-such-window" if settings else "",
+            },
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         pictures.append(target.read_bytes())
