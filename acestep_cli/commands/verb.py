@@ -17,6 +17,9 @@ from acestep_cli.term.output import Output
 
 RUN = "Run"
 
+# Headings of the help of commands that make sound, those first whose options are typed most.
+_MOST_TYPED = (RUN, "Words", "Music", "Models and seeds", "Files")
+
 Find = Callable[[click.Context, list[str]], tuple[str | None, click.Command | None, list[str]]]
 
 _SWITCHES = ("json", "quiet", "debug")
@@ -186,7 +189,7 @@ def format_grouped_options(
     first, *others = sections
     if len(sections.get(RUN, ())) > len(_SWITCHES) + 1:
         # What is typed most stands behind what the command is about, not behind every detail of it.
-        others = [RUN, *others]
+        others = [*(heading for heading in _MOST_TYPED if heading in sections), *others]
     for heading in dict.fromkeys((first, *others)):
         with formatter.section(heading):
             formatter.write_dl(sections[heading])

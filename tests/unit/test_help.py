@@ -110,6 +110,23 @@ def test_options_are_told(one: Spoken) -> None:
         assert not option.help.endswith("."), option.help
 
 
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("generate", ["Words", "Run", "Music", "Models and seeds", "Files"]),
+        ("cover", ["Source and edit", "Run", "Words", "Music", "Models and seeds", "Files"]),
+        ("status", ["Run", "Files"]),
+    ],
+)
+def test_options_that_are_typed_most_stand_first(name: str, first: list[str]) -> None:
+    context = click.Context(Commands(), info_name="acestep")
+    command = Commands().get_command(context, name)
+    assert command is not None
+    told = command.get_help(click.Context(command, info_name=name, parent=context))
+    headings = re.findall(r"^(\w[\w ]*):$", told, re.M)
+    assert headings[: len(first)] == first
+
+
 def test_fits_the_terminal(tmp_path: Path) -> None:
     asked = [" ".join((*words, flag)) for words in _WORDS for flag in ("-h", "--help")]
     program = [sys.executable, "-c", _HELP]
