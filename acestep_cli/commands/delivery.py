@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acestep_cli.errors import Cancelled, UsageError
+from acestep_cli.errors import Cancelled, OutputError, UsageError
 from acestep_cli.files import is_folder
 from acestep_cli.request import BY_NAME, read_values
 from acestep_cli.request.names import check_template, is_template, literal_suffix
@@ -59,16 +59,18 @@ def delivery(choices: RunChoices, output: Output, *, items: int, ending: str) ->
 
 
 def named_file(text: str | None, flag: str = "-o") -> Path | None:
-    """The file that `flag` names, None where it names none; its parts are checked."""
+    """The file that `flag` names, None where it names none; its parts are checked.
+
+    UsageError for what can be no file, OutputError for a folder.
+    """
     if text is None or text == STDOUT:
         return None
     file = Path(text)
-    if file.name in ("", "..") or text.endswith(("/", os.sep)) or is_folder(file):
-        raise UsageError(
-            f"{flag} {text!r} names no file",
-            f"name a file, as in {flag} {file / 'song.flac'}; --output-dir sets the folder alone"
-            if text and flag == "-o"
-            else f"give {flag} FILE",
+    if file.name in ("", "..") or text.endswith(("/", os.sep)):
+        raise UsageError(f"{flag} {text!r} names no file", f"give {flag} FILE")
+    if is_folder(file):
+        raise OutputError(
+            f"{flag} {text!r} names no file: it is a folder", f"name a file in it with {flag}"
         )
     if is_template(text):
         check_template(text, flag)

@@ -83,7 +83,6 @@ def test_a_plan_goes_into_no_sound_file(tmp_path: Path) -> None:
 def test_what_names_no_file_of_sound_is_told(tmp_path: Path) -> None:
     (tmp_path / "songs").mkdir()
     for more, words in (
-        (["-o", "songs"], "-o 'songs' names no file"),
         (["-o", "new/"], "-o 'new/' names no file"),
         (["-o", "v1.2"], "'v1.2' ends with .2, which is no format; these are: mp3, "),
         (["-o", "song.aac"], "name it song.m4a"),
@@ -92,6 +91,8 @@ def test_what_names_no_file_of_sound_is_told(tmp_path: Path) -> None:
     ):
         done = run(generate("x", *more), tmp_path)
         assert done.returncode == 2 and words in done.stderr
+    folder = run(generate("x", "-o", "songs"), tmp_path)
+    assert folder.returncode == 6 and "'songs' names no file: it is a folder" in folder.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["songs"]
 
 
