@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,7 +34,7 @@ def is_file(path: Path) -> bool:
 
 def part_path(target: Path) -> Path:
     """A fresh hidden name beside `target`: `.NAME.XXXX.part`."""
-    return target.with_name(f".{target.name}.{secrets.token_hex(2)}{_PART_SUFFIX}")
+    return target.with_name(f".{target.name}.{os.urandom(2).hex()}{_PART_SUFFIX}")
 
 
 def remove_stale_parts(target: Path) -> None:
@@ -104,7 +103,7 @@ def prove_writable(folder: Path, names: Iterable[str] = (), needed_bytes: int = 
     The folder need not exist; nothing is left behind.
     """
     with _briefly_made(folder):
-        for name in (f"probe.{secrets.token_hex(4)}", *names):
+        for name in (f"probe.{os.urandom(4).hex()}", *names):
             # The temporary name is the longest one that will be asked for.
             temporary = part_path(folder / name)
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 
 from acestep_cli import __version__
 
@@ -13,6 +12,9 @@ _PACKAGES = ("torch", "numpy", "safetensors", "tokenizers", "soundfile", "av")
 
 def versions() -> dict[str, str | None]:
     """Versions of acestep, Python and the packages that shape the sound; None: not there."""
+    # Every look at a job passes this module, and only a new record needs what it costs.
+    from importlib import metadata
+
     found: dict[str, str | None] = {"acestep": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:

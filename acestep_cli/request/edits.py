@@ -100,7 +100,7 @@ def edit_needs(request: SongRequest) -> Iterator[Problem]:
     ):
         yield Problem(
             "track_name", f"the task {task} needs a track",
-            f"name one or more of {BY_NAME['track_name'].range}",
+            f"name one or more with --track: {BY_NAME['track_name'].range}",
         )  # fmt: skip
 
 
