@@ -89,7 +89,8 @@ def pull(output: Output, names: tuple[str, ...] | None, **values: Any) -> Result
     destination, hub = destination_of(shelf), Hub.of(os.environ)
     parcels: list[Parcel] = []
     if order.entries:
-        output.say(on_one_line(f"asking {hub.endpoint}"))
+        if not hub.offline:
+            output.say(on_one_line(f"asking {hub.endpoint}"))
         parcels = _looked_up(hub, order, destination, choices)
         output.say(on_one_line(_announcement(parcels, destination)))
         check_room(parcels, destination)
