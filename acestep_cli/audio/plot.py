@@ -71,30 +71,6 @@ def plot_song(
             figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
 
 
-def plot_file(
-    audio: Path,
-    target: Path,
-    *,
-    title: str | None = None,
-    sections: Sections = (),
-    overwrite: bool = False,
-) -> None:
-    """Draw the audio file `audio` into the PNG file `target`; the title is that of its tags, else
-    its name, unless given. InputError for what is no audio; the rest as in `plot_song`."""
-    from acestep_cli.audio.read import read_audio
-
-    sound = read_audio(audio)
-    shown = (sound.tags.title or audio.stem) if title is None else title
-    plot_song(
-        target,
-        sound.samples,
-        sound.sample_rate,
-        title=shown,
-        sections=sections,
-        overwrite=overwrite,
-    )
-
-
 def _drawn(sound: Any, rate: int, title: str, sections: Sections) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ import click
 
 from acestep_cli.commands.completing import complete_preset, complete_setting
 from acestep_cli.commands.config_changes import Change, reset, set_values, unset
-from acestep_cli.commands.verb import GroupedOption, Verb
+from acestep_cli.commands.verb import GroupedOption, Verb, config_option
 from acestep_cli.config import Resolved, find_key, resolve, user_config_file
 from acestep_cli.errors import AceStepError, SettingsError, UsageError
 from acestep_cli.term.output import Output, Result
@@ -253,10 +253,7 @@ command = Verb(
             help="forget a value; may be repeated",
         ),
         GroupedOption(["--reset"], _CHANGE, is_flag=True, help="forget all values"),
-        GroupedOption(
-            ["config_file", "--config"], _LAYERS, type=click.Path(readable=False), metavar="FILE",
-            help="settings file above the others",
-        ),
+        config_option(_LAYERS),
         GroupedOption(
             ["--preset"], _LAYERS, metavar="NAME", shell_complete=complete_preset,
             help="preset above the files",

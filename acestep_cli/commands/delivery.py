@@ -6,7 +6,6 @@ All of it is looked at before anything is made.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +53,8 @@ def delivery(choices: RunChoices, output: Output, *, items: int, ending: str) ->
         yield Delivery(named_file(choices.output_file), picture=picture)
         return
     _refuse_stdout(output, items)
+    import tempfile  # half of what this module costs, and needed here alone
+
     with tempfile.TemporaryDirectory(prefix="acestep-") as folder:
         yield Delivery(Path(folder) / f"song.{ending}", to_stdout=True, picture=picture)
 

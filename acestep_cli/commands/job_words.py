@@ -14,7 +14,7 @@ import click
 
 from acestep_cli.commands.completing import complete_job
 from acestep_cli.commands.options import field_options
-from acestep_cli.commands.verb import RUN, GroupedOption
+from acestep_cli.commands.verb import config_option
 from acestep_cli.config import resolve
 from acestep_cli.errors import UsageError
 from acestep_cli.jobs.history import History, KnownJob
@@ -49,10 +49,7 @@ def folder_options() -> list[click.Parameter]:
     """Where jobs are looked for."""
     return [
         *field_options([BY_NAME["save_dir"]]),
-        GroupedOption(
-            ["config_file", "--config"], RUN, type=click.Path(readable=False), metavar="FILE",
-            help="settings file above the others",
-        ),
+        config_option(),
     ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from acestep_cli.commands.completing import complete_file, complete_preset
 from acestep_cli.commands.delivery import Delivery, delivery, format_of, played
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_texts
-from acestep_cli.commands.verb import RUN, GroupedOption
+from acestep_cli.commands.verb import RUN, GroupedOption, config_option
 from acestep_cli.config import SETTINGS, Resolved, resolve
 from acestep_cli.errors import PartialFailure, UsageError
 from acestep_cli.events import Observer, silent
@@ -252,10 +252,7 @@ def settings_options() -> list[click.Parameter]:
     settings = [row for row in SETTINGS if row.group == RUN and row.name != "output_dir"]
     return [
         *field_options(settings),
-        GroupedOption(
-            ["config_file", "--config"], RUN, type=click.Path(readable=False), metavar="FILE",
-            help="settings file above the others",
-        ),
+        config_option(),
         GroupedOption(
             ["--no-config"], RUN, is_flag=True, help="leave the settings files unread"
         ),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acestep_cli.commands.options import field_options
-from acestep_cli.commands.verb import RUN, GroupedOption
+from acestep_cli.commands.verb import config_option
 from acestep_cli.config import SETTINGS, Resolved, resolve
 from acestep_cli.errors import UsageError
 from acestep_cli.weights.catalog import (
@@ -90,10 +90,7 @@ def place_options() -> list[click.Parameter]:
     """Where checkpoints lie, and which settings apply."""
     return [
         *field_options([row for row in SETTINGS if row.name == "checkpoints"]),
-        GroupedOption(
-            ["config_file", "--config"], RUN, type=click.Path(readable=False), metavar="FILE",
-            help="settings file above the others",
-        ),
+        config_option(),
     ]  # fmt: skip
 
 

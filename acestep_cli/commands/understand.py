@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +47,6 @@ _ASKED = (
     "lm_model_path", "model", "seed",
 )  # fmt: skip
 _MARK = "<|audio_code_"
-# Ten minutes of stereo sound at 96 kHz in 32 bits.
-MOST_BYTES = 512 << 20
 # Enough of a file to tell codes from sound.
 _HEAD_BYTES = 64
 _NUMBERS = frozenset(b"0123456789,; \t\r\n[]")
@@ -86,7 +83,9 @@ def _codes_or_audio(source: str, resolved: Resolved) -> tuple[int, ...] | Path |
     if _MARK in source:
         return _read_codes(source)
     if source == "-":
-        data = _stdin()
+        from acestep_cli.run.source import read_stdin
+
+        data = read_stdin()
         return _read_codes(data.decode()) if _is_codes(data) else data
     path = Path(source.removeprefix("@"))
     if is_file(path):
@@ -126,17 +125,6 @@ def _read_codes(text: str) -> tuple[int, ...]:
     if not codes:
         raise InputError("there is no audio code in the source", "give at least one")
     return codes
-
-
-def _stdin() -> bytes:
-    if sys.stdin is None or sys.stdin.isatty():
-        raise InputError(
-            "the source is to come from stdin, where nothing is piped in", "name a file"
-        )
-    data = sys.stdin.buffer.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise InputError(f"stdin holds more than {MOST_BYTES >> 20} MiB", "give it as a file")
-    return data
 
 
 command = Verb(

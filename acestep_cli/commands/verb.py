@@ -202,6 +202,17 @@ def in_own_words(help_option: click.Option | None) -> click.Option | None:
     return help_option
 
 
+def config_option(group: str = RUN) -> click.Parameter:
+    """`--config FILE`, as every command has it that reads settings."""
+    return GroupedOption(
+        ["config_file", "--config"],
+        group,
+        type=click.Path(readable=False),
+        metavar="FILE",
+        help="settings file above the others",
+    )
+
+
 def switches() -> list[click.Parameter]:
     """The switches of the output, which stand before a verb or after it."""
     return [

@@ -98,7 +98,7 @@ def open_source(text: str, folder: Path, noun: str = "the source") -> Source:
     not there, and for the beginning of several.
     """
     if text == STDIN:
-        data = _stdin(noun)
+        data = read_stdin(noun)
         return _source(f"{noun} on stdin", data, None, hashlib.sha256(data).hexdigest())
     path = Path(text)
     job = None if is_file(path) else _job(text, folder)
@@ -161,7 +161,9 @@ def _refuse(name: str, audio: Audio) -> None:
         )
 
 
-def _stdin(noun: str) -> bytes:
+def read_stdin(noun: str = "the source") -> bytes:
+    """All of stdin, which `noun` is to come from; InputError where nothing is piped in, or more
+    than 512 MiB."""
     if sys.stdin is None or sys.stdin.isatty():
         raise InputError(
             f"{noun} is to come from stdin, where nothing is piped in", "name a file instead of -"

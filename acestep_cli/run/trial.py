@@ -20,7 +20,6 @@ from acestep_cli.pipeline.plan import Wish, plan_of
 from acestep_cli.weights.locate import CheckpointSet, find_set
 from acestep_cli.weights.places import Place
 
-STAGES = ("plan", "words", "compose", "render")
 DTYPES = ("float32", "bfloat16", "float16")
 
 _TEXT = "slow piano, warm and close"

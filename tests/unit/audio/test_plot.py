@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acestep_cli.audio import Encoding, Tags, spectrum
-from acestep_cli.audio.plot import HEIGHT, WIDTH, _clock, _labels, _time_ticks, plot_file, plot_song
-from acestep_cli.audio.write import write_audio
-from acestep_cli.errors import InputError, OutputError
+from acestep_cli.audio import spectrum
+from acestep_cli.audio.plot import HEIGHT, WIDTH, _clock, _labels, _time_ticks, plot_song
+from acestep_cli.errors import OutputError
 from tests.unit.audio.sounds import RATE, Samples, music, sine
 
 PNG = b"\x89PNG\r\n\x1a\n"
-WAV, NAMED = Encoding("wav", 32), Tags(title="Its name")
 # Where the spectrogram lies in the picture (fractions: left, right, top, bottom).
 LEFT, RIGHT, TOP, BOTTOM = 0.062, 0.927, 1 - 0.61, 1 - 0.085
 
@@ -121,18 +119,6 @@ def test_a_picture_replaces_nothing_unless_told(tmp_path: Path) -> None:
     plot_song(target, music(0.2), RATE, title="x", overwrite=True)
     assert target.read_bytes().startswith(PNG)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-
-
-def test_a_file_is_drawn_as_its_samples_are(tmp_path: Path) -> None:
-    sound = music(0.4, rate=44_100)
-    write_audio(tmp_path / "s.wav", sound, 44_100, WAV, NAMED, overwrite=False)
-    plot_file(tmp_path / "s.wav", tmp_path / "a.png")
-    plot_song(tmp_path / "b.png", sound, 44_100, title="Its name")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    (tmp_path / "no.wav").write_bytes(b"no sound")
-    with pytest.raises(InputError):
-        plot_file(tmp_path / "no.wav", tmp_path / "c.png")
-    assert not (tmp_path / "c.png").exists()
 
 
 def test_the_settings_of_the_user_change_nothing(tmp_path: Path) -> None:

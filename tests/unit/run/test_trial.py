@@ -11,7 +11,7 @@ import pytest
 from acestep_cli.commands.health import _build_tiny
 from acestep_cli.hardware.devices import Device, available_devices
 from acestep_cli.hardware.memory import GIB, Memory
-from acestep_cli.run.trial import STAGES, offered, try_out
+from acestep_cli.run.trial import offered, try_out
 
 NAN_BF16 = b"\xc0\x7f"
 PARTS = {
@@ -52,7 +52,7 @@ def test_every_stage_works_on_the_cpu(tiny: Path, dtype: str) -> None:
     assert 0 < trial.seconds < 60
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PARTS)
 def test_the_stage_that_gives_no_numbers_is_told(tiny: Path, tmp_path: Path, stage: str) -> None:
     devices = available_devices(gpus=False)
     folder = spoilt(tiny, tmp_path / "set", PARTS[stage])
