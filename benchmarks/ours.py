@@ -24,8 +24,9 @@ from acestep_cli.pipeline.schedule import turbo_schedule
 from acestep_cli.pipeline.timbre import silent_timbre
 from acestep_cli.pipeline.velocity import Condition, VelocityField
 from acestep_cli.weights.index import read_index
-from acestep_cli.weights.locate import CheckpointSet, find_set
+from acestep_cli.weights.locate import find_set
 from acestep_cli.weights.places import search_places
+from acestep_cli.weights.sets import CheckpointSet
 from benchmarks.build import Folders
 from benchmarks.inputs import Inputs
 from benchmarks.side import Options

@@ -35,6 +35,17 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 
 @pytest.fixture
+def demonstration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny set that stands, in this process, where the package has its demonstration."""
+    from acestep_cli.weights import places
+    from tests.demo_set import build_demonstration
+
+    root = build_demonstration(tmp_path / "demonstration")
+    monkeypatch.setattr(places, "_DEMO", root)
+    return root
+
+
+@pytest.fixture
 def checkpoints() -> Path:
     """A folder of tiny checkpoints in the published layout: turbo, base, XL."""
     return GOLDEN / "checkpoints"

@@ -62,8 +62,10 @@ RECOMMENDED = "recommended"
 
 @completer
 def complete_model(ctx: click.Context, incomplete: str) -> Iterator[Item]:
-    """Models, those that are here first."""
-    yield from _checkpoints(ctx, ("dit",))
+    """Models, those that are here first, then the demonstration."""
+    items = list(_checkpoints(ctx, ("dit",)))
+    here = [item for item in items if str(item.help).startswith(_HERE)]
+    yield from [*here, *_demonstration(ctx), *items[len(here) :]]
 
 
 @completer
@@ -207,15 +209,25 @@ def _values(field: Field, ctx: click.Context, incomplete: str) -> list[Item]:
     return [] if complete is None else complete(ctx, ctx.command.params[0], incomplete)
 
 
-def _places(ctx: click.Context) -> Sequence[Place]:
+def _all_places(ctx: click.Context) -> Sequence[Place]:
     from acestep_cli.config.paths import current_folder
     from acestep_cli.weights.places import search_places
 
     settings = resolved_before(ctx).settings
-    places = search_places(
+    return search_places(
         settings.checkpoints, environ=os.environ, cwd=current_folder(), further=settings.models
     )
-    return [place for place in places if not place.is_demo]
+
+
+def _places(ctx: click.Context) -> Sequence[Place]:
+    return [place for place in _all_places(ctx) if not place.is_demo]
+
+
+def _demonstration(ctx: click.Context) -> Iterator[Item]:
+    from acestep_cli.weights.demonstration import DEMO, DEMO_WORDS
+
+    if any(place.is_demo for place in _all_places(ctx)):
+        yield item(DEMO, DEMO_WORDS)
 
 
 def _installed(ctx: click.Context, kind: Kind) -> Sequence[Folder]:

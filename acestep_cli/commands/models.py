@@ -10,6 +10,7 @@ from acestep_cli.commands.models_words import names_argument, place_options, she
 from acestep_cli.commands.verb import Verb, VerbGroup
 from acestep_cli.errors import UsageError
 from acestep_cli.term.output import Output, Result
+from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER
 
 GROUP_HELP = """List checkpoints; fetch or check or remove them.
 
@@ -39,12 +40,14 @@ def path(
     if not names:
         raise UsageError("no checkpoint is named", "see `acestep models` for the names")
     shelf = shelf_of(checkpoints, config_file)
-    shelf.check_names(names, also=[stock.name for stock in inventory(shelf.places)])
+    built_in = [] if shelf.demo is None else [DEMO, DEMO_PLANNER]
+    shelf.check_names(names, also=[*built_in, *(one.name for one in inventory(shelf.places))])
     found = []
     for name in names:
         kind = shelf.kind_of(name)
         assert kind is not None
-        found.append(named_folder(name, kind, shelf.places)[0])
+        own = [shelf.demo] if shelf.demo is not None and name in built_in else []
+        found.append(named_folder(name, kind, (*shelf.places, *own))[0])
     data = [{"name": folder.name, "path": str(folder.path)} for folder in found]
     return Result(data=data, lines=tuple(str(folder.path) for folder in found))
 

@@ -31,7 +31,8 @@ LIST_HELP = """List the checkpoints that are here and those that can be fetched.
 
 One line for each, by place: name, state, size and what it is and can do. The state is default for
 what a song is made with, here, hidden for a second one of the same name, incomplete, unusable
-or unfinished. The folder of one is told by `acestep models path NAME`.
+or unfinished. The folder of one is told by `acestep models path NAME`. What is part of acestep, a
+tiny demonstration that makes the music of a toy band, serves where no model is here.
 
 \b
 Examples:
@@ -45,13 +46,14 @@ _TOO_LARGE = "too large for this machine"
 
 def list_models(output: Output, checkpoints: str | None, config_file: str | None) -> Result:
     """What is here and what can be had."""
-    from acestep_cli.weights.inventory import inventory, unfinished
+    from acestep_cli.weights.inventory import demonstration, inventory, unfinished
 
     shelf = shelf_of(checkpoints, config_file)
     stocks = inventory(shelf.places)
     machine = _machine(shelf)
     chosen = _chosen(shelf, stocks, machine)
     here = [stock for stock in stocks if not stock.lacks]
+    demo = None if shelf.demo is None else demonstration([shelf.demo])
     parts = unfinished(shelf.places)
     names = {stock.name for stock in here}
     absent = [entry for entry in shelf.entries.values() if entry.name not in names]
@@ -64,6 +66,7 @@ def list_models(output: Output, checkpoints: str | None, config_file: str | None
             {"name": part.name, "path": str(part.place.path), "bytes": part.nbytes}
             for part in parts
         ],
+        "demonstration": None if demo is None else _demo_data(demo, chosen, machine),
         "available": [_entry_data(entry, machine) for entry in absent],
         "default": chosen,
         "places": [{"path": str(place.path), "origin": place.origin} for place in shelf.places],
@@ -77,16 +80,22 @@ def list_models(output: Output, checkpoints: str | None, config_file: str | None
         for place in shelf.places
     }
     fetchable = [_entry_row(entry, machine) for entry in absent]
-    lines = (cut(line, width) for line in _lines(shelf, rows, fetchable))
+    built_in = [] if demo is None else [_demo_row(demo, chosen)]
+    lines = (cut(line, width) for line in _lines(shelf, rows, built_in, fetchable))
     return Result(data=data, lines=tuple(lines))
 
 
-def _lines(shelf: Shelf, rows: dict[Path, list[Row]], fetchable: list[Row]) -> Iterator[str]:
+def _lines(
+    shelf: Shelf, rows: dict[Path, list[Row]], built_in: list[Row], fetchable: list[Row]
+) -> Iterator[str]:
     """A heading and a table for each place that holds something, then what can be fetched."""
     for place in shelf.places:
         if rows[place.path]:
             yield f"in {on_one_line(str(place.path))} ({place.origin}):"
             yield from (f"  {line}" for line in table(rows[place.path]))
+    if built_in:
+        yield "part of acestep:"
+        yield from (f"  {line}" for line in table(built_in))
     if fetchable:
         yield "to fetch with `acestep models pull NAME`:"
         yield from (f"  {line}" for line in table(fetchable))
@@ -106,16 +115,21 @@ def _machine(shelf: Shelf) -> Machine | None:
 
 def _chosen(shelf: Shelf, stocks: list[Stock], machine: Machine | None) -> Chosen:
     """The model and the planner that a song is made with where nobody names one."""
+    from acestep_cli.weights.demonstration import DEMO
+    from acestep_cli.weights.locate import holds_any
     from acestep_cli.weights.planners import find_planners, planner_size
 
     request = shelf.resolved.request
     usable = [stock for stock in stocks if stock.is_used and not stock.fault]
     able = [stock.name for stock in usable if "text2music" in stock.tasks]
     model = request.model or next(iter(able), None)
+    if model is None and shelf.demo is not None and not holds_any("dit", shelf.places):
+        model = DEMO
+    places = [shelf.demo] if model == DEMO and shelf.demo is not None else shelf.places
     planner = request.lm_model_path
     if planner is None and machine is not None:
         try:
-            sizes = [planner_size(folder) for folder in find_planners(None, shelf.places)]
+            sizes = [planner_size(folder) for folder in find_planners(None, places)]
             index = machine.preferred(sizes) if sizes else None
             planner = sizes[index].name if index is not None else None
         except CheckpointError:
@@ -149,6 +163,20 @@ def _stock_row(stock: Stock, chosen: Chosen, machine: Machine | None) -> Row:
         about.insert(0, _TOO_LARGE)
     words = "; ".join(filter(None, about))
     return (stock.name, _state(stock, chosen), size_words(stock.nbytes), words)
+
+
+def _demo_row(demo: Stock, chosen: Chosen) -> Row:
+    from acestep_cli.weights.demonstration import DEMO_WORDS
+
+    words = "; ".join(filter(None, [DEMO_WORDS, demo.fault, " ".join(demo.tasks)]))
+    return (demo.name, _state(demo, chosen), size_words(demo.nbytes), words)
+
+
+def _demo_data(demo: Stock, chosen: Chosen, machine: Machine | None) -> dict[str, Any]:
+    from acestep_cli.weights.demonstration import DEMO_SAMPLING, DEMO_WORDS
+
+    data = _stock_data(demo, chosen, machine)
+    return {**data, "sampling": asdict(DEMO_SAMPLING), "about": DEMO_WORDS}
 
 
 def _part_row(part: Unfinished) -> Row:

@@ -22,6 +22,7 @@ from acestep_cli.weights.catalog import (
     Family,
     Kind,
 )
+from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER
 
 if TYPE_CHECKING:
     from acestep_cli.weights.fetch import Destination
@@ -33,23 +34,31 @@ _PREFIXES: Mapping[str, Kind] = {DIT_PREFIX: "dit", PLANNER_PREFIX: "planner"}
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The settings, and the places in which checkpoints are looked for, without the demonstration;
-    `entries` are the checkpoints that are known by name."""
+    """The settings, and the places in which checkpoints are looked for, without the demonstration,
+    which is `demo`; `entries` are the checkpoints that are known by name."""
 
     resolved: Resolved
     places: tuple[Place, ...]
     entries: Mapping[str, Entry]
+    demo: Place | None = None
 
     def kind_of(self, name: str) -> Kind | None:
         """The kind of checkpoint that has this name; None for a name that says nothing."""
         if name in self.entries:
             return self.entries[name].kind
+        if name == DEMO:
+            return "dit"
         return next((kind for prefix, kind in _PREFIXES.items() if name.startswith(prefix)), None)
 
     def check_names(self, names: Iterable[str], *, also: Iterable[str] = ()) -> None:
         """UsageError with the nearest name for one that is neither known nor in `also`."""
         known = [*also, *self.entries]
         for name in names:
+            if name in (DEMO, DEMO_PLANNER) and name not in known:
+                raise UsageError(
+                    f"{name} is built in: it comes and goes with acestep itself",
+                    "see `acestep models` for what can be fetched and removed",
+                )
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]}?" if near else "see `acestep models` for the names"
@@ -70,7 +79,8 @@ def shelf_of(checkpoints: str | None, config_file: str | None, *, created: bool 
         folder = None
     places = search_places(folder, environ=os.environ, cwd=here, further=settings.models)
     real = tuple(place for place in places if not place.is_demo)
-    return Shelf(resolved, real, entries_with(settings.models))
+    demo = next((place for place in places if place.is_demo), None)
+    return Shelf(resolved, real, entries_with(settings.models), demo)
 
 
 def destination_of(shelf: Shelf) -> Destination:

@@ -70,7 +70,8 @@ For other commands `data` is something else:
 - `understand`, `format`: `caption`, `lyrics`, `bpm`, `duration`, `keyscale`, `timesignature`, \
 `language`, `genres`, `seed`; `understand` also `audio_codes`, with `--codes` these alone
 - `lyrics check`: `findings`, `sections`, `language`, `estimated_duration` and more
-- `models`: `installed`, `available`, `default` and more; `health`: `status`, `checks`
+- `models`: `installed`, `demonstration`, `available`, `default` and more; `health`: `status`, \
+`checks`
 - `--dry-run`: `request`, `origins`, `seeds`, `checkpoints`, `memory`, `paths`, `warnings` and more
 - `config --get`: `key`, `value`, `origin`; `random --print`: `ideas`
 """
@@ -98,8 +99,8 @@ stderr, `--events FILE` to a file.
 CHECKPOINTS = """\
 ## Checkpoints
 
-Exit code 3 means that a checkpoint is missing. They are gigabytes: name the size that `acestep
-models` shows and ask before you fetch them.
+Exit code 3 means that a checkpoint is missing or damaged. They are gigabytes: name the size that
+`acestep models` shows and ask before you fetch them.
 
 ```sh
 acestep models --json
@@ -107,6 +108,8 @@ acestep models pull recommended
 acestep health --json
 ```
 
-Where none is installed, a tiny demonstration checkpoint may serve: it makes noise, not music, and
-the record says so. Extract, lego and complete take a base model, such as `acestep-v15-base`.
+Where no model is installed and none is named, the built-in demonstration serves: a toy band, good
+for trying commands out and no match for the real model. A note on stderr says so, and the record
+names `demo` among its `checkpoints`; `--model demo` asks for it. Extract, lego and complete take a
+base model, such as `acestep-v15-base`.
 """

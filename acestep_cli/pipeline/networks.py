@@ -31,7 +31,7 @@ from acestep_cli.pipeline.decoder import Tiling
 from acestep_cli.pipeline.hints import HintDecoder
 from acestep_cli.weights.index import TensorIndex, check_names, read_index
 from acestep_cli.weights.load import load_silence_latent, load_weights
-from acestep_cli.weights.locate import CheckpointSet, EarSet
+from acestep_cli.weights.sets import CheckpointSet, EarSet
 from acestep_cli.weights.tokenizer import Tokenizer
 
 Network = TypeVar("Network", bound=nn.Module)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from acestep_cli.errors import UsageError
 from acestep_cli.request import SongRequest
-from acestep_cli.weights.catalog import SAMPLING, Family
+from acestep_cli.weights.catalog import SAMPLING, Family, Sampling
 
 SEED_LIMIT = 2**32
 TURBO_STEP_LIMIT = 20
@@ -18,10 +18,13 @@ TURBO_STEP_LIMIT = 20
 Warnings = list[tuple[str, str]]
 
 
-def settle(request: SongRequest, family: Family, model: str) -> tuple[SongRequest, Warnings]:
-    """`request` with every number that the checkpoint `model` of `family` decides filled in, and
-    (code, sentence) pairs on what it cannot use. UsageError for steps that it does not take."""
-    defaults = SAMPLING[family]
+def settle(
+    request: SongRequest, family: Family, model: str, defaults: Sampling | None = None
+) -> tuple[SongRequest, Warnings]:
+    """`request` with every number that the checkpoint `model` of `family` decides filled in, from
+    its own `defaults` or those of the family, and (code, sentence) pairs on what it cannot use.
+    UsageError for steps that it does not take."""
+    defaults = defaults or SAMPLING[family]
     turbo = family == "turbo"
     warnings = _unusable(request, model) if turbo else []
     guidance = request.guidance_scale if request.guidance_scale is not None else defaults.guidance

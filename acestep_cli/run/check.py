@@ -12,8 +12,8 @@ from acestep_cli.errors import AceStepError, Cancelled
 from acestep_cli.hardware.devices import Device
 from acestep_cli.hardware.policy import Policy
 from acestep_cli.request import SongRequest
-from acestep_cli.weights.locate import CheckpointSet
 from acestep_cli.weights.places import Place
+from acestep_cli.weights.sets import CheckpointSet
 
 Status = Literal["ok", "warn", "fail"]
 

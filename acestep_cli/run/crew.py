@@ -24,11 +24,13 @@ from acestep_cli.run.edits import HEARD_BYTES, Tracks, items_of, planning_for, t
 from acestep_cli.run.source import Source
 from acestep_cli.run.spec import RunSpec, used_folders
 from acestep_cli.weights.catalog import DEFAULT_PLANNER, fetch_command
+from acestep_cli.weights.demonstration import REAL_ONE
 from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.index import read_index
-from acestep_cli.weights.locate import CheckpointSet, incomplete_folder
+from acestep_cli.weights.locate import incomplete_folder
 from acestep_cli.weights.places import Place
 from acestep_cli.weights.planners import find_planners, planner_size
+from acestep_cli.weights.sets import CheckpointSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,14 @@ def assemble(
     given = spec.wishes
     if wanted and spec.without_planner is not None:
         given = wishes = spec.without_planner()
-    reason = _why_none(candidates, hardware, places)
+    reason = _why_none(checkpoints, candidates, hardware, places)
+    remedy = REAL_ONE if checkpoints.is_demo else f"fetch one: {fetch_command(DEFAULT_PLANNER)}"
     for wish in wishes:
-        _check_renderable(wish, request, reason)
+        _check_renderable(wish, request, reason, remedy)
     remarks: tuple[Event, ...] = ()
-    if wanted and not (spec.pinned and spec.pinned.plans):
+    # A demonstration without a planner is whole all the same, and nothing is to be done about it.
+    untold = not candidates and checkpoints.is_demo
+    if wanted and not untold and not (spec.pinned and spec.pinned.plans):
         sentence = f"{reason}: the song is made without it"
         remarks = (Noted(f"{sentence} (to fetch one: {fetch_command(DEFAULT_PLANNER)})"),)
     silent = planning_of(request.replace(no_lm=True))
@@ -124,9 +129,17 @@ def _hardware(
     return replace(hardware, adjusted=(*found.adjusted, *hardware.adjusted))
 
 
-def _why_none(candidates: tuple[Folder, ...], hardware: Hardware, places: tuple[Place, ...]) -> str:
+def _why_none(
+    checkpoints: CheckpointSet,
+    candidates: tuple[Folder, ...],
+    hardware: Hardware,
+    places: tuple[Place, ...],
+) -> str:
     """Why there is no planner to use; one that is there in part is no missing one."""
-    broken = None if candidates else incomplete_folder("planner", places)
+    if checkpoints.is_demo and not candidates:
+        return "the demonstration has no planner"
+    real = [place for place in places if not place.is_demo]
+    broken = None if candidates else incomplete_folder("planner", real)
     return broken.message if broken else hardware.reason
 
 
@@ -136,7 +149,7 @@ def _positions(wish: Wish, *, listens: bool) -> int:
     return context_positions(len(words.encode("utf-8", "replace")) + heard, wish.duration)
 
 
-def _check_renderable(wish: Wish, request: SongRequest, reason: str) -> None:
+def _check_renderable(wish: Wish, request: SongRequest, reason: str, remedy: str) -> None:
     """A song that is still to be invented cannot be made without a planner."""
     if wish.query is not None and request.no_lm:
         raise UsageError(
@@ -146,5 +159,5 @@ def _check_renderable(wish: Wish, request: SongRequest, reason: str) -> None:
     if wish.query is not None:
         raise CheckpointMissing(
             f"only a planner can make a song of a description, and {reason or 'there is none'}",
-            f"fetch one: {fetch_command(DEFAULT_PLANNER)}; or give a caption instead",
+            f"{remedy}; or give a caption instead",
         )

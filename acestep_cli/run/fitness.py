@@ -12,11 +12,13 @@ from acestep_cli.hardware.policy import needed_bytes
 from acestep_cli.run.check import Check, Findings
 from acestep_cli.run.spec import used_folders
 from acestep_cli.weights.catalog import DEFAULT_PLANNER, Kind, fetch_command
+from acestep_cli.weights.demonstration import DEMO_WORDS, REAL_ONE
 from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.index import read_index
-from acestep_cli.weights.locate import CheckpointSet, find_set, installed
+from acestep_cli.weights.locate import find_set, installed
 from acestep_cli.weights.places import search_places
 from acestep_cli.weights.planners import find_planners, planner_size
+from acestep_cli.weights.sets import CheckpointSet
 
 _KINDS: tuple[Kind, ...] = ("dit", "vae", "text_encoder", "planner")
 # What memory is worked out for: a song of some length with a caption and lyrics.
@@ -38,7 +40,8 @@ def find_checkpoints(findings: Findings) -> Iterator[Check]:
         read_index(folder.path)
     findings.checkpoints = chosen
     try:
-        here = [folder for kind in _KINDS for folder in installed(findings.places, kind)]
+        real = [place for place in findings.places if not place.is_demo]
+        here = [folder for kind in _KINDS for folder in installed(real, kind)]
     except CheckpointError as error:
         # Songs can be made; it is another one that is damaged.
         detail = f"songs are made with {chosen.dit.name}; {error.message}"
@@ -46,8 +49,8 @@ def find_checkpoints(findings: Findings) -> Iterator[Check]:
         return
     facts = _facts(chosen, here)
     if chosen.is_demo:
-        detail, hint = "none but the demonstration one", f"for music: {fetch_command()}"
-        yield Check("checkpoints", "warn", detail, hint, facts=facts)
+        detail = f"songs are made with {chosen.dit.name}, {DEMO_WORDS}"
+        yield Check("checkpoints", "warn", detail, REAL_ONE, facts=facts)
         return
     models = [folder for folder in here if folder.kind == "dit"]
     others = [model.name for model in models if model.name != chosen.dit.name]
@@ -69,6 +72,10 @@ def find_planner(findings: Findings) -> Iterator[Check]:
     if found:
         names = ", ".join(folder.name for folder in found)
         yield Check("planner", "ok", names, facts={"installed": [f.name for f in found]})
+        return
+    if findings.checkpoints.is_demo:
+        detail = "the demonstration has none: songs are made without a plan"
+        yield Check("planner", "ok", detail, facts={"installed": []})
         return
     yield Check(
         "planner",

@@ -11,8 +11,9 @@ from typing import Any
 from acestep_cli.files import is_folder
 from acestep_cli.weights.catalog import Kind
 from acestep_cli.weights.folder import Folder, lacking, open_folder
-from acestep_cli.weights.locate import CheckpointSet, find_set, named_folder
+from acestep_cli.weights.locate import find_set, named_folder
 from acestep_cli.weights.places import Place
+from acestep_cli.weights.sets import CheckpointSet
 
 _PARTS: tuple[Kind, ...] = ("dit", "vae", "text_encoder")
 
@@ -26,6 +27,18 @@ class PinnedFolder:
     path: Path | None
     revision: str | None
     fingerprint: str
+
+
+def recorded(record: Mapping[str, Any], kind: Kind) -> PinnedFolder | None:
+    """The checkpoint of `kind` that a record tells of."""
+    listed = record.get("checkpoints")
+    for one in listed if isinstance(listed, list) else []:
+        if not isinstance(one, Mapping) or one.get("kind") != kind:
+            continue
+        name, path, revision = (one.get(part) for part in ("name", "path", "revision"))
+        if isinstance(name, str) and isinstance(path, str) and isinstance(revision, str | None):
+            return PinnedFolder(name, Path(path), revision, str(one.get("fingerprint")))
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +76,14 @@ class Pinned:
         `find_set`."""
         if not all(kind in self.checkpoints for kind in _PARTS):
             return None
-        dit, vae, text_encoder = (self._open(kind, places) for kind in _PARTS)
+        dit = self._open("dit", places)
+        demo = [place for place in places if place.is_demo and place.path == dit.path.parent]
+        # The demonstration is used as a whole or not at all.
+        beside = demo or [place for place in places if not place.is_demo]
+        vae, text_encoder = (self._open(kind, beside) for kind in ("vae", "text_encoder"))
         if task not in dit.tasks:
             return find_set(dit.name, task, places)  # which says what can do it
-        demo = any(place.is_demo and place.path == dit.path.parent for place in places)
-        return CheckpointSet(dit, vae, text_encoder, None, dit.path.parent, demo)
+        return CheckpointSet(dit, vae, text_encoder, None, dit.path.parent, bool(demo))
 
     def planners(self, places: Sequence[Place]) -> tuple[Folder, ...]:
         """The planner of the earlier job; none where it had none."""

@@ -30,12 +30,14 @@ from acestep_cli.run.edits import (
 from acestep_cli.run.pinned import Pinned
 from acestep_cli.run.spec import Job, RunSpec, used_folders
 from acestep_cli.run.targets import PLOT, Targets, check_targets
+from acestep_cli.weights.demonstration import remark
 from acestep_cli.weights.fingerprint import fingerprint
 from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.index import read_index
 from acestep_cli.weights.load import prefetch
-from acestep_cli.weights.locate import CheckpointSet, find_set
+from acestep_cli.weights.locate import find_set
 from acestep_cli.weights.places import Place, search_places
+from acestep_cli.weights.sets import CheckpointSet
 
 # For the room on the disk, where the planner decides: longer than most songs.
 _LIKELY_SECONDS = 240.0
@@ -59,7 +61,8 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     sounds = open_sounds(asked, folder)
     request, origins = with_values_of(sounds.source, resolved)
     request = _with_whole_names(request, sounds)
-    request, warnings = settle(request, checkpoints.dit.family or "base", checkpoints.dit.name)
+    dit = checkpoints.dit
+    request, warnings = settle(request, dit.family or "base", dit.name, checkpoints.sampling)
     edit = edit_of(request, sounds.source)
     written = written_as(resolved, request, edit, sounds.source)
     crew = assemble(spec, request, checkpoints, places, edit, sounds.source)
@@ -220,7 +223,7 @@ def _remarks(
     """What nobody asked for and everybody may want to know."""
     remarks = []
     if checkpoints.is_demo:
-        remarks.append(Noted("no checkpoint is installed: the demonstration one is used"))
+        remarks.append(Noted(remark(named=request.model is not None)))
     counts_up = len(request.seed) == 1 and request.seed[0] >= 0
     if not counts_up and sum(seed >= 0 for seed in request.seed) < request.batch_size:
         drawn = [seed for seed in dict.fromkeys(seeds) if seed not in request.seed]

@@ -21,9 +21,10 @@ from acestep_cli.pipeline.plan import Wish
 from acestep_cli.request import BY_NAME, SongRequest, check_makeable, validate
 from acestep_cli.request.problems import error_of
 from acestep_cli.request.values import complete
-from acestep_cli.run.pinned import Pinned, PinnedFolder
+from acestep_cli.run.pinned import Pinned, recorded
 from acestep_cli.run.wishes import read_wishes, with_typed
 from acestep_cli.weights.catalog import Kind
+from acestep_cli.weights.demonstration import DEMO
 
 _SOUNDS = ("src_audio", "reference_audio")
 _KINDS: tuple[Kind, ...] = ("dit", "vae", "text_encoder", "planner")
@@ -237,11 +238,15 @@ def _wishes(job: KnownJob, request: SongRequest, typed: frozenset[str]) -> tuple
 
 
 def _pinned(job: KnownJob, typed: _Typed) -> Pinned:
-    folders = {kind: one for kind in _KINDS if (one := _folder(job, kind)) is not None}
+    folders = {kind: one for kind in _KINDS if (one := recorded(job.record, kind)) is not None}
     plans = bool(folders)
     roots = dict.fromkeys(one.path.parent for one in folders.values() if one.path is not None)
+    demo = DEMO in (typed.song.get("model"), folders["dit"].name if "dit" in folders else None)
     if "model" in typed.song:
-        folders = {kind: one for kind, one in folders.items() if kind == "planner"}
+        folders = {kind: one for kind, one in folders.items() if kind == "planner" and not demo}
+        plans = plans and not demo
+    if demo:
+        roots = {}  # the demonstration is used as a whole: nothing of it stands beside others
     if "lm_model_path" in typed.song or (
         "planner" not in folders and _OF_THE_PLANNER & typed.song.keys()
     ):
@@ -265,18 +270,6 @@ def _pinned(job: KnownJob, typed: _Typed) -> Pinned:
             if isinstance(digest, str) and name not in typed.song
         },
     )
-
-
-def _folder(job: KnownJob, kind: Kind) -> PinnedFolder | None:
-    """The record's checkpoint of `kind`."""
-    listed = job.record.get("checkpoints")
-    for one in listed if isinstance(listed, list) else []:
-        if not isinstance(one, Mapping) or one.get("kind") != kind:
-            continue
-        name, path, revision = (one.get(part) for part in ("name", "path", "revision"))
-        if isinstance(name, str) and isinstance(path, str) and isinstance(revision, str | None):
-            return PinnedFolder(name, Path(path), revision, str(one.get("fingerprint")))
-    return None
 
 
 def _ignored(typed: _Typed) -> list[str]:

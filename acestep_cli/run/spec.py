@@ -19,7 +19,7 @@ from acestep_cli.run.edits import Sounds, Tracks, Written, extent_of
 from acestep_cli.run.pinned import Pinned
 from acestep_cli.run.targets import Targets
 from acestep_cli.weights.folder import Folder
-from acestep_cli.weights.locate import CheckpointSet
+from acestep_cli.weights.sets import CheckpointSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acestep_cli.config import Resolved, Settings
 from acestep_cli.errors import CheckpointMissing
-from acestep_cli.events import Observer, stage
+from acestep_cli.events import Noted, Observer, stage
 from acestep_cli.hardware.planner import Hardware, choose_hardware, context_positions
 from acestep_cli.pipeline.plan import Wish, plan_of, wish_of
 from acestep_cli.pipeline.planning import planning_of
@@ -19,12 +19,14 @@ from acestep_cli.request import format_codes
 from acestep_cli.run.edits import HEARD_BYTES
 from acestep_cli.run.make import CancelPoll
 from acestep_cli.run.planned import open_planner
+from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER, remark
 from acestep_cli.weights.folder import Folder
 from acestep_cli.weights.index import read_index
 from acestep_cli.weights.load import prefetch
-from acestep_cli.weights.locate import EarSet, find_ears
+from acestep_cli.weights.locate import find_ears, holds_any
 from acestep_cli.weights.places import Place, search_places
 from acestep_cli.weights.planners import find_planners, planner_size
+from acestep_cli.weights.sets import EarSet
 
 if TYPE_CHECKING:
     from acestep_cli.pipeline.planner import Planner
@@ -32,16 +34,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A run of the planner on its own: the seed of its draws, who listens, who may stop it."""
+    """A run of the planner on its own: the seed of its draws, who listens, who may stop it, and
+    what was told already."""
 
     resolved: Resolved
     observer: Observer
     cancelled: CancelPoll
+    told: set[str] = field(default_factory=set)
 
     @property
     def seed(self) -> int:
         """The seed that was given, or a drawn one."""
         return draw_seeds(self.resolved.request.seed[:1], 1)[0]
+
+    def say_demo(self) -> None:
+        """Say, once, that the demonstration serves."""
+        message = remark(named=self.resolved.request.model is not None)
+        if message not in self.told:
+            self.told.add(message)
+            self.observer(Noted(message))
 
 
 def improve(desk: Desk) -> dict[str, Any]:
@@ -70,8 +81,9 @@ def listen(desk: Desk, source: Path | bytes) -> tuple[int, ...]:
     from acestep_cli.audio import load_for_model
 
     settings, request = desk.resolved.settings, desk.resolved.request
-    places = _places(settings)
-    ears = find_ears(request.model, places)
+    ears = find_ears(request.model, _hearing_places(desk))
+    if ears.is_demo:
+        desk.say_demo()
     indexes = [read_index(folder.path) for folder in ears.folders()]
     prefetch(indexes)
     sizes: dict[str, int] = {
@@ -109,16 +121,35 @@ def _places(settings: Settings) -> tuple[Place, ...]:
     )
 
 
+def _hearing_places(desk: Desk) -> Sequence[Place]:
+    """Where the ears of `desk` are looked for. Codes mean something to the planner of their own
+    set: a real planner is never told what the demonstration hears."""
+    places, request = _places(desk.resolved.settings), desk.resolved.request
+    real = [place for place in places if not place.is_demo]
+    if request.model is not None or request.lm_model_path == DEMO_PLANNER:
+        return places
+    return real if request.lm_model_path or holds_any("planner", real) else places
+
+
+def _planning_places(desk: Desk) -> Sequence[Place]:
+    """Where the planner of `desk` is looked for: the demonstration's serves no other model."""
+    places, request = _places(desk.resolved.settings), desk.resolved.request
+    if request.model is None or request.lm_model_path is not None:
+        return places
+    return [place for place in places if place.is_demo == (request.model == DEMO)]
+
+
 def _planner(desk: Desk, positions: int) -> tuple[Folder, Hardware]:
     """The planner to use and the policy for it alone."""
     settings, request = desk.resolved.settings, desk.resolved.request
-    places = _places(settings)
-    folders = find_planners(request.lm_model_path, places, required=True)
+    folders = find_planners(request.lm_model_path, _planning_places(desk), required=True)
     sizes = [planner_size(folder) for folder in folders]
     hardware = choose_hardware(settings, {}, sizes, positions=positions, required=True)
     if hardware.planner is None:
         raise CheckpointMissing(f"no planner can be used: {hardware.reason}", "see `--lm`")
     folder = folders[hardware.planner]
+    if folder.name == DEMO_PLANNER:
+        desk.say_demo()
     prefetch([read_index(folder.path)])
     for adjusted in hardware.adjusted:
         desk.observer(adjusted)

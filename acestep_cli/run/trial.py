@@ -17,8 +17,9 @@ from acestep_cli.events import Event, StageStarted
 from acestep_cli.hardware.devices import Device
 from acestep_cli.hardware.policy import Policy, choose_policy
 from acestep_cli.pipeline.plan import Wish, plan_of
-from acestep_cli.weights.locate import CheckpointSet, find_set
+from acestep_cli.weights.locate import find_set
 from acestep_cli.weights.places import Place
+from acestep_cli.weights.sets import CheckpointSet
 
 DTYPES = ("float32", "bfloat16", "float16")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from acestep_cli.errors import CheckpointError
 from acestep_cli.weights.catalog import NOUNS, Family, Kind
+from acestep_cli.weights.demonstration import DEMO
 from acestep_cli.weights.folder import is_checkpoint_like, lacking
 from acestep_cli.weights.index import read_index
 from acestep_cli.weights.locate import known_names, open_named
@@ -65,6 +66,15 @@ def inventory(places: Sequence[Place]) -> list[Stock]:
                 complete = complete or used
                 found.append(replace(stock, is_used=used))
     return found
+
+
+def demonstration(places: Sequence[Place]) -> Stock | None:
+    """The built-in demonstration: its model, with the size of the whole set; None without one."""
+    for place in places:
+        for stock in _of(DEMO, "dit", [place]) if place.is_demo else ():
+            nbytes = sum(folder_bytes(place.path / name) for name in place.names())
+            return replace(stock, nbytes=nbytes, is_used=True)
+    return None
 
 
 def unfinished(places: Sequence[Place]) -> list[Unfinished]:

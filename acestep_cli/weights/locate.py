@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from acestep_cli.config.paths import expand
@@ -22,45 +22,14 @@ from acestep_cli.weights.catalog import (
     fetch_command,
     names,
 )
+from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER
 from acestep_cli.weights.folder import Folder, lacking, open_folder
 from acestep_cli.weights.places import CHECKPOINTS_VARIABLE, Place
+from acestep_cli.weights.sets import CheckpointSet, EarSet
 
 _TEXT_WIDTH = 1024
 _PREFIXES: dict[Kind, str] = {"dit": DIT_PREFIX, "planner": PLANNER_PREFIX}
 _HINT = f"run: {fetch_command()}; or set {CHECKPOINTS_VARIABLE} to the folder that holds them"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointSet:
-    """The folders of one run. `root` is where the DiT was found; `planner` is None without one;
-    `is_demo` says that all of it is the packaged demonstration."""
-
-    dit: Folder
-    vae: Folder
-    text_encoder: Folder
-    planner: Folder | None
-    root: Path
-    is_demo: bool = False
-
-    def folders(self) -> tuple[Folder, ...]:
-        """All folders of the set."""
-        planner = () if self.planner is None else (self.planner,)
-        return (self.dit, self.vae, self.text_encoder, *planner)
-
-
-@dataclass(frozen=True, slots=True)
-class EarSet:
-    """The folders that turn sound into 5 Hz codes: the VAE, and the DiT's folder for its tokenizer.
-    `root` and `is_demo` as in a CheckpointSet."""
-
-    dit: Folder
-    vae: Folder
-    root: Path
-    is_demo: bool = False
-
-    def folders(self) -> tuple[Folder, ...]:
-        """All folders of the set."""
-        return (self.dit, self.vae)
 
 
 def find_set(
@@ -78,13 +47,16 @@ def find_set(
     Without a model: acestep-v15-turbo, else the first installed one that can do the task, where
     those of earlier `families` go before all others. The other parts come from the DiT's own root
     if it has them, else from the first place that does. A planner that nobody named may be missing.
-    The demonstration set is used as a whole or not at all, never when a model or planner was named,
-    and never for the sake of a family.
+    The demonstration set is used as a whole or not at all: when it was named, or when nobody named
+    a model or planner and no place holds any other model, complete or not.
 
     CheckpointMissing when nothing, or not what was named, is installed; CheckpointError when a
     folder is incomplete or the named model cannot do the task.
     """
-    dit, root = _choose_dit(model, task, _usable(model or planner, places), families)
+    usable = places if model is not None else _usable(planner, places)
+    dit, root = _choose_dit(model, task, usable, families)
+    if root.is_demo and planner not in (None, DEMO_PLANNER):
+        raise _stranger(planner)
     order = search_order(root, places)
     text_encoder = named_folder(TEXT_ENCODER, "text_encoder", order)[0]
     _check_widths(dit, text_encoder)
@@ -101,7 +73,7 @@ def find_set(
 def find_ears(model: str | None, places: Sequence[Place], *, vae: str = VAE) -> EarSet:
     """What it takes to hear a file: a DiT, any that can make songs, and a VAE; found as in
     `find_set`, with the same errors."""
-    dit, root = _choose_dit(model, "text2music", _usable(model, places))
+    dit, root = _choose_dit(model, "text2music", places)
     heard = named_folder(vae, "vae", search_order(root, places))[0]
     return EarSet(dit, heard, root.path, root.is_demo)
 
@@ -119,8 +91,9 @@ def installed(places: Sequence[Place], kind: Kind) -> list[Folder]:
 
 
 def _usable(named: str | None, places: Sequence[Place]) -> list[Place]:
-    """The demonstration is never taken where somebody named a model."""
-    return [place for place in places if not place.is_demo or named is None]
+    """The demonstration is never taken where somebody named what is not a part of it."""
+    own = named in (None, DEMO, DEMO_PLANNER)
+    return [place for place in places if own or not place.is_demo]
 
 
 def search_order(root: Place, places: Sequence[Place]) -> list[Place]:
@@ -132,21 +105,25 @@ def search_order(root: Place, places: Sequence[Place]) -> list[Place]:
 def _choose_dit(
     model: str | None, task: str, places: Sequence[Place], families: Sequence[str] = ()
 ) -> tuple[Folder, Place]:
+    real = [place for place in places if not place.is_demo]
     if model is not None:
-        folder, place = named_folder(model, "dit", places)
+        # A path means a folder, wherever it lies.
+        usable = places if _is_path(model) else _usable(model, places)
+        folder, place = named_folder(model, "dit", usable)
         if task not in folder.tasks:
-            raise _unable(folder, task, places)
+            raise _unable(folder, task, real)
         return folder, place
-    able = _able_dits(task, places)
+    able = _able_dits(task, real)
     if families:
-        # The demonstration stands behind whatever was installed.
         rank = {family: position for position, family in enumerate(families)}
-        able = iter(
-            sorted(able, key=lambda one: (one[1].is_demo, rank.get(str(one[0].family), len(rank))))
-        )
+        able = iter(sorted(able, key=lambda one: rank.get(str(one[0].family), len(rank))))
     for found in able:
         return found
-    raise _no_dit(task, places)
+    # Whoever installed a model, be it in part or unable to do this, wants no toy in its place.
+    if not holds_any("dit", real):
+        for found in _able_dits(task, [place for place in places if place.is_demo]):
+            return found
+    raise _no_dit(task, real)
 
 
 def _able_dits(task: str, places: Sequence[Place]) -> Iterator[tuple[Folder, Place]]:
@@ -170,6 +147,13 @@ def _choose_planner(planner: str | None, places: Sequence[Place]) -> Folder | No
     return None
 
 
+def _stranger(planner: str | None) -> CheckpointError:
+    return CheckpointError(
+        f"the demonstration takes no planner but its own, and {planner} is named",
+        "leave out --lm, or name another --model",
+    )
+
+
 def _check_widths(dit: Folder, text_encoder: Folder) -> None:
     """Parts from different roots may not belong together."""
     wanted = dit.config.get("text_hidden_dim", _TEXT_WIDTH)
@@ -187,7 +171,9 @@ def named_folder(name: str, kind: Kind, places: Sequence[Place]) -> tuple[Folder
         path = expand(name).absolute()
         if not is_folder(path):
             raise CheckpointMissing(f"the checkpoint folder {path} does not exist", _HINT)
-        return open_folder(path.name, kind, path), Place(path.parent, "the named model's folder")
+        folder = open_folder(path.name, kind, path)
+        own = Place(path.parent, "the named model's folder")
+        return folder, next((place for place in places if place.path == own.path), own)
     incomplete: list[tuple[Path, str | None]] = []
     for place in places:
         for path, revision in place.candidates(name):
@@ -218,6 +204,7 @@ def known_names(places: Sequence[Place], kind: Kind) -> list[str]:
     settings add, then those of other folders that are named like them."""
     added = {entry.name: entry for place in places for entry in place.entries.values()}
     known = list(names(kind))
+    known += [DEMO for place in places if kind == "dit" and place.is_demo]
     known += [name for name, entry in added.items() if entry.kind == kind and name not in known]
     if kind not in _PREFIXES:
         return known
@@ -264,15 +251,21 @@ def _no_dit(task: str, places: Sequence[Place]) -> CheckpointError:
     )
 
 
+def holds_any(kind: Kind, places: Sequence[Place]) -> bool:
+    """Whether a folder of `kind` is in one of `places`, complete or not."""
+    return any(True for name in known_names(places, kind) for _ in _candidates(name, places))
+
+
 def incomplete_folder(kind: Kind, places: Sequence[Place]) -> CheckpointError | None:
     """The first folder of `kind` that lacks something."""
     for name in known_names(places, kind):
         for path, _ in _candidates(name, places):
-            return CheckpointError(
-                f"the checkpoint {path} is incomplete: it lacks {', '.join(lacking(path, kind))}",
-                f"fetch it again: {fetch_command(name)}",
-                code="checkpoint_incomplete",
-            )
+            if lacks := lacking(path, kind):
+                return CheckpointError(
+                    f"the checkpoint {path} is incomplete: it lacks {', '.join(lacks)}",
+                    f"fetch it again: {fetch_command(name)}",
+                    code="checkpoint_incomplete",
+                )
     return None
 
 
@@ -286,6 +279,8 @@ def _absent(name: str, kind: Kind, places: Sequence[Place]) -> CheckpointMissing
     listed = ", ".join(have) if have else "none"
     near = f"; did you mean {close[0]}?" if close and close != [name] else ""
     hint = f"fetch it: {fetch_command(name)}" if name in BY_NAME else _HINT
+    if name == DEMO_PLANNER:
+        hint = f"it serves the demonstration alone: --model {DEMO}"
     noun = "model" if kind == "dit" else "planner"
     return CheckpointMissing(
         f"the {noun} {name} is not installed (installed: {listed}){near}", hint

@@ -12,6 +12,7 @@ from acestep_cli.config.paths import expand, user_data_folder
 from acestep_cli.errors import CheckpointMissing, SettingsError
 from acestep_cli.files import is_folder
 from acestep_cli.weights.catalog import BY_NAME, Entry
+from acestep_cli.weights.demonstration import is_whole
 from acestep_cli.weights.further import entries_with
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def search_places(
         Place(data, "the user data folder", entries=entries),
         Place(hub_cache(environ), "the Hugging Face cache", is_hub=True, entries=entries),
     ]
-    if _DEMO.is_dir():
-        places.append(Place(_DEMO, "the demonstration checkpoint", is_demo=True, entries=entries))
+    if is_whole(_DEMO):
+        places.append(Place(_DEMO, "the built-in demonstration", is_demo=True, entries=entries))
     first_of = {place.path: place for place in reversed(places)}
     return tuple(place for place in places if first_of[place.path] is place)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,8 @@ from acestep_cli.hardware.devices import Device
 from acestep_cli.hardware.memory import GIB, Memory
 from acestep_cli.run import health, trial
 from acestep_cli.run.check import Check, Findings, checked
+from acestep_cli.weights import places
+from acestep_cli.weights.demonstration import DEMO_PLANNER
 
 ROOT = Path(__file__).parents[3]
 
@@ -69,7 +72,10 @@ def test_a_whole_machine_fails_nothing(tmp_path: Path, checkpoints: Path) -> Non
     assert not (tmp_path / "acestep_output").exists()
 
 
-def test_without_checkpoints_it_is_said_how_to_get_them(tmp_path: Path) -> None:
+def test_without_checkpoints_it_is_said_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "_DEMO", tmp_path / "no-demo")
     checks = found(findings(tmp_path))
     check = checks["checkpoints"]
     assert (check.status, type(check.error)) == ("fail", CheckpointMissing)
@@ -89,6 +95,23 @@ def test_without_a_planner_songs_are_made_all_the_same(tmp_path: Path, checkpoin
     assert "and no planner" in checks["memory"].detail
     assert "extract, lego and complete" in checks["tasks"].detail
     assert found(findings(tmp_path, checkpoints=str(here), no_lm=True))["planner"].status == "ok"
+
+
+def test_the_demonstration_is_called_what_it_is(
+    tmp_path: Path, demonstration: Path, checkpoints: Path
+) -> None:
+    checks = found(findings(tmp_path))
+    check = checks["checkpoints"]
+    assert check.status == "warn" and "the built-in demonstration, a toy band" in check.detail
+    assert "acestep models pull recommended" in check.hint
+    assert (check.facts["model"], check.facts["demonstration"]) == ("demo", True)
+    assert check.facts["installed"] == []
+    assert (checks["planner"].status, checks["planner"].detail) == ("ok", DEMO_PLANNER)
+    assert f"demo and {DEMO_PLANNER}" in checks["memory"].detail and "tasks" not in checks
+    shutil.rmtree(demonstration / DEMO_PLANNER)
+    assert found(findings(tmp_path))["planner"].status == "ok"
+    real = found(findings(tmp_path, checkpoints=str(checkpoints)))["checkpoints"]
+    assert real.status == "ok" and "demo" not in real.detail
 
 
 def test_weights_that_are_damaged_fail_the_checkpoints(tmp_path: Path, checkpoints: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from acestep_cli.config import FurtherModel
 from acestep_cli.errors import SettingsError
+from acestep_cli.weights import places as places_module
 from acestep_cli.weights.catalog import BY_NAME, fetch_command
 from acestep_cli.weights.further import entries_with
 from acestep_cli.weights.locate import find_set, installed
@@ -29,9 +30,14 @@ def test_they_stand_beside_the_published_ones() -> None:
     )
     with pytest.raises(SettingsError, match=r"\[models.vae\] has the name of a published"):
         entries_with([FurtherModel("vae", "me/x", "vae")])
+    with pytest.raises(SettingsError, match=r"\[models.demo\] has the name of the built-in"):
+        entries_with([FurtherModel("demo", "me/x", "dit")])
 
 
-def test_they_are_found_whatever_their_names(tmp_path: Path) -> None:
+def test_they_are_found_whatever_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places_module, "_DEMO", tmp_path / "no-demo")
     root = tmp_path / "checkpoints"
     make_set(root)
     make_dit(root / "mine", is_turbo=False)

@@ -11,8 +11,9 @@ import pytest
 
 from acestep_cli.errors import CheckpointError, CheckpointMissing, SettingsError
 from acestep_cli.weights import places
-from acestep_cli.weights.locate import CheckpointSet, find_set, installed
+from acestep_cli.weights.locate import find_set, installed
 from acestep_cli.weights.places import Place, search_places
+from acestep_cli.weights.sets import CheckpointSet
 from tests.unit.weights.helpers import (
     CHECKPOINTS,
     make_dit,
@@ -249,23 +250,6 @@ def test_hub_snapshots_are_found_by_path(home: Path) -> None:
     assert base.vae.revision == "aaa"
     (refs / "main").unlink()
     assert _find(home, "acestep-v15-base").dit.revision in ("old", "new")
-
-
-def test_the_demonstration_set_is_whole_and_last(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(places, "_DEMO", make_set(home / "demo"))
-    assert _find(home).is_demo
-    with pytest.raises(CheckpointMissing):
-        _find(home, "acestep-v15-turbo")
-    make_dit(home / "work" / "checkpoints" / "acestep-v15-turbo")
-    with pytest.raises(CheckpointMissing, match="Qwen3-Embedding"):
-        _find(home)
-    make_vae(home / "work" / "checkpoints" / "vae")
-    make_qwen(home / "work" / "checkpoints" / "Qwen3-Embedding-0.6B")
-    found = _find(home)
-    assert not found.is_demo
-    assert found.root == home / "work" / "checkpoints"
 
 
 def test_looking_imports_nothing_heavy() -> None:
