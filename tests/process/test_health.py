@@ -16,6 +16,10 @@ from tests.process.programs import acestep, environment, run
 CHECK_KEYS = {"name", "status", "detail", "hint", "code", "facts"}
 
 
+# What is asked for and is not there.
+ABSENT = {"ACESTEP_MODEL": "acestep-v15-turbo"}
+
+
 def machine(folder: Path, **more: str) -> dict[str, str]:
     """A machine whose user has no checkpoints anywhere."""
     return environment(folder, ACESTEP_HOME=str(folder / "home"), OMP_NUM_THREADS="1", **more)
@@ -40,13 +44,13 @@ def test_on_a_whole_machine_every_stage_is_tried(tmp_path: Path, checkpoints: Pa
 
 
 def test_without_checkpoints_it_is_exit_3_with_a_remedy(tmp_path: Path) -> None:
-    told = run(acestep("health", "--brief"), tmp_path, env=machine(tmp_path))
+    told = run(acestep("health", "--brief"), tmp_path, env=machine(tmp_path, **ABSENT))
     assert told.returncode == 3
     assert told.stdout.splitlines()[-1] == "Status: FAILED"
     failed = [line for line in told.stdout.splitlines() if line.startswith("fail")]
     assert len(failed) == 1 and failed[0].split()[1] == "checkpoints"
-    assert "error: no checkpoint found in " in told.stderr
-    assert "hint: run: " in told.stderr
+    assert "error: the model acestep-v15-turbo is not installed" in told.stderr
+    assert "hint: fetch it: acestep models pull recommended" in told.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -75,7 +79,7 @@ def test_json_is_one_object_with_every_check(tmp_path: Path, checkpoints: Path, 
         (["--brief", "--device", "cuda:77"], "checkpoints = 'all'", 4, "device"),
         (["--brief", "--output-dir", "taken"], "checkpoints = 'all'", 6, "cannot_write"),
         # The first failure decides.
-        (["--brief", "--device", "cuda:77"], "", 3, "checkpoint_missing"),
+        (["--brief", "--device", "cuda:77"], "model = 'acestep-v15-sft'", 3, "checkpoint_missing"),
     ],
 )
 def test_the_exit_code_is_that_of_the_first_failure(
@@ -101,7 +105,7 @@ def test_brief_loads_nothing_heavy_and_torch_waits_for_the_first_line(tmp_path: 
         "    heavy = {'torch', 'numpy', 'transformers', 'matplotlib'} & sys.modules.keys()\n"
         "    print('loaded:', *heavy, file=sys.stderr)\n"
     )
-    told = run([sys.executable, "-c", program], tmp_path, env=machine(tmp_path))
+    told = run([sys.executable, "-c", program], tmp_path, env=machine(tmp_path, **ABSENT))
     assert told.returncode == 3
     assert told.stderr.splitlines()[-1] == "loaded:"
     program = (
@@ -123,7 +127,7 @@ def on_terminal(folder: Path, **variables: str) -> str:
     with subprocess.Popen(
         command,
         cwd=folder,
-        env=machine(folder, **{"COLUMNS": "60", **variables}),
+        env=machine(folder, **{"COLUMNS": "60", **ABSENT, **variables}),
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=subprocess.DEVNULL,
@@ -160,7 +164,7 @@ def _beginnings(shown: str) -> list[list[str]]:
 def test_names_of_files_cannot_command_a_terminal(tmp_path: Path) -> None:
     odd = tmp_path / "odd\x1b[31m\nname"
     odd.mkdir()
-    told = run(acestep("health", "--brief"), odd, env=machine(odd))
+    told = run(acestep("health", "--brief"), odd, env=machine(odd, **ABSENT))
     assert told.returncode == 3
     assert "\x1b" not in told.stdout + told.stderr
     assert "odd\\x1b[31m\\nname" in told.stdout

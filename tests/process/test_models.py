@@ -51,12 +51,22 @@ def _data(done: Any) -> Any:
     return answer["data"]
 
 
+def _listed(stdout: str) -> list[str]:
+    """The lines of a list, without what is part of acestep."""
+    lines = stdout.splitlines()
+    if "part of acestep:" in lines:
+        place = lines.index("part of acestep:")
+        assert lines[place + 1].split()[0] == "demo"
+        del lines[place : place + 2]
+    return lines
+
+
 def test_what_is_recommended_is_fetched_listed_checked_and_sings_offline(
     go: Any, tmp_path: Path, server: State
 ) -> None:
     empty = go()
     assert empty.returncode == 0 and "models pull recommended" in empty.stderr
-    assert len(empty.stdout.splitlines()) == 1 + 15
+    assert len(_listed(empty.stdout)) == 1 + 15
     shown = go("pull", "recommended", "--dry-run", "--json", MAX_CUDA_VRAM="8")
     assert _data(shown)["bytes"] > 21e6
     assert {row["state"] for row in _data(shown)["checkpoints"]} == {"missing"}
@@ -99,7 +109,7 @@ def test_listing_loads_nothing_heavy(tmp_path: Path) -> None:
     )
     done = run([sys.executable, "-c", code], tmp_path)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    lines = _listed(done.stdout)
     assert len(lines) == 2 + 15
     assert lines[0] == f"in {tmp_path / 'checkpoints'} (the working folder):"
     assert lines[1].split()[:2] == [TURBO, "default"] and "turbo model; text2music" in lines[1]
@@ -161,6 +171,9 @@ def test_the_cache_of_the_environment_is_used(go: Any, tmp_path: Path, variable:
         (["remove", VAE, "--yes"], 3, "is not here"),
         (["remove", "recommended", "--yes"], 2, "there is no checkpoint"),
         (["list", "--checkpoints", "/nowhere"], 3, "does not exist"),
+        (["pull", "demo"], 2, "demo is built in"),
+        (["remove", "demo", "--yes"], 2, "demo is built in"),
+        (["verify", "acestep-5Hz-lm-demo"], 2, "acestep-5Hz-lm-demo is built in"),
         (["pul"], 2, "did you mean pull?"),
         (["--checkpoints", "x", "pull", VAE], 2, "stands before pull"),
     ],

@@ -55,6 +55,19 @@ def test_models_that_are_here_come_first(
     assert set(here) == {path.name for path in checkpoints.glob("acestep-v15-*")}
 
 
+def test_the_demonstration_is_a_model_that_is_here(
+    monkeypatch: pytest.MonkeyPatch, demonstration: Path, checkpoints: Path
+) -> None:
+    items = offered("acestep generate --model ", monkeypatch)
+    assert (items[0].value, items[0].help) == ("demo", "the built-in demonstration; a toy band")
+    monkeypatch.setenv("ACESTEP_CHECKPOINTS_DIR", str(checkpoints))
+    values = [item.value for item in offered("acestep generate --model ", monkeypatch)]
+    here = len(list(checkpoints.glob("acestep-v15-*")))
+    assert values[here] == "demo" and values.count("demo") == 1
+    for line in ("acestep models pull ", "acestep models remove ", "acestep generate --lm "):
+        assert not [item for item in offered(line, monkeypatch) if "demo" in item.value]
+
+
 def test_planners(monkeypatch: pytest.MonkeyPatch, checkpoints: Path) -> None:
     monkeypatch.setenv("ACESTEP_CHECKPOINTS_DIR", str(checkpoints))
     items = offered("acestep generate --lm acestep-5Hz", monkeypatch)

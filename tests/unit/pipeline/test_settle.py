@@ -6,6 +6,7 @@ from acestep_cli.errors import UsageError
 from acestep_cli.pipeline.prepare import sampling_of, schedule_of
 from acestep_cli.pipeline.settle import draw_seeds, settle
 from acestep_cli.request import SongRequest
+from acestep_cli.weights.catalog import Sampling
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,14 @@ def test_what_the_checkpoint_decides(
         shift,
     )
     assert warnings == []
+
+
+def test_a_checkpoint_may_have_numbers_of_its_own() -> None:
+    own = Sampling(steps=12, guidance=2.5, shift=1.5)
+    settled, _ = settle(SongRequest(caption="x"), "base", "m", own)
+    assert (settled.inference_steps, settled.guidance_scale, settled.shift) == (12, 2.5, 1.5)
+    typed = SongRequest(caption="x", inference_steps=60)
+    assert settle(typed, "base", "m", own)[0].inference_steps == 60
 
 
 def test_what_was_typed_stays() -> None:
