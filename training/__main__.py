@@ -1,0 +1,68 @@
+"""Train the demonstration checkpoint from nothing and write it: `python -m training`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from platformdirs import user_cache_path
+
+from acestep_cli import demo
+from training.autoencoder.decoder import train_decoder
+from training.autoencoder.encoder import train_encoder
+from training.codes import train_codes
+from training.export import write_set
+from training.renderer.train import train_renderer
+
+PACKAGED = Path(demo.__file__).parent / "checkpoint"
+TRAINERS: Mapping[str, Callable[[Path], object]] = {
+    "decoder": train_decoder,
+    "encoder": train_encoder,
+    "codes": train_codes,
+    "renderer": train_renderer,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stages that are asked for, in order; a finished one is only loaded."""
+    options = _parser().parse_args(argv)
+    torch.set_num_threads(options.threads)
+    for stage in options.stages:
+        if stage == "export":
+            write_set(options.out, options.state)
+        else:
+            TRAINERS[stage](options.state)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    stages = (*TRAINERS, "export")
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument(
+        "stages",
+        nargs="*",
+        choices=stages,
+        default=stages,
+        metavar="STAGE",
+        help=f"of {', '.join(stages)}; all of them where none is named",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=user_cache_path("acestep-training"),
+        help="where half-trained networks are kept (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=PACKAGED, help="where the checkpoint set is written"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="of torch; two stages side by side need one each"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The autoencoder of the demonstration, trained in a quicker form than it is used in."""

@@ -1,0 +1,61 @@
+"""Train the decoder: assigned latents to sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.autoencoder.layers import Decoder
+from training.autoencoder.losses import SIZES, sound_loss
+from training.autoencoder.sizes import DECODER_WIDTHS, STRIDES
+from training.band.compose import compose
+from training.band.recipes import draw_recipe
+from training.band.synth import render
+from training.band.tuning import FRAME_SAMPLES
+from training.latents import PULSE, latents_of
+from training.loop import Plan, train
+
+PLAN = Plan("decoder", steps=2700, rate=2e-3, betas=(0.8, 0.99), warmup=100)
+SONG_SECONDS = 8.0
+CROPS, CROP_FRAMES, MARGIN = 3, 52, 3
+
+
+def train_decoder(state: Path, plan: Plan = PLAN) -> Decoder:
+    """The trained decoder; its state lies in `state`."""
+    torch.manual_seed(0)
+    decoder = Decoder(DECODER_WIDTHS, STRIDES[::-1])
+
+    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
+        latents, audio = batch(step)
+        made = decoder(latents)
+        inside = slice(MARGIN * FRAME_SAMPLES, -MARGIN * FRAME_SAMPLES)
+        # Every other resolution each step: the spectra are a third of the work.
+        return sound_loss(made[..., inside], audio[..., inside], SIZES[step % 2 :: 2])
+
+    return train(decoder, plan, loss, state)  # type: ignore[return-value]
+
+
+def batch(step: int) -> tuple[Tensor, Tensor]:
+    """Latents [B, 64, T], disturbed a little, and the sound [B, 2, 1920 T] they stand for."""
+    random = np.random.default_rng((1, step))
+    latents, audio = [], []
+    for _ in range(CROPS):
+        score = compose(draw_recipe(random), SONG_SECONDS, random)
+        whole = latents_of(score)
+        first = int(random.integers(len(whole) - CROP_FRAMES + 1))
+        sound = render(score)[:, first * FRAME_SAMPLES : (first + CROP_FRAMES) * FRAME_SAMPLES]
+        latents.append(disturbed(whole[first : first + CROP_FRAMES], random).T)
+        audio.append(sound)
+    return torch.from_numpy(np.stack(latents)), torch.from_numpy(np.stack(audio))
+
+
+def disturbed(latents: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The latents [T, 64] with a little noise, as a sampler leaves it, and with a pulse that is
+    often wrong or missing: it says nothing that the strokes do not."""
+    noisy = latents + random.normal(0, random.uniform(0, 0.12), latents.shape)
+    if random.random() < 0.7:
+        noisy[:, PULSE] = random.uniform(0, 1) * random.normal(0, 1, noisy[:, PULSE].shape)
+    return noisy.astype(np.float32)

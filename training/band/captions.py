@@ -1,0 +1,89 @@
+"""What people might write for a recipe: captions of many forms, from a random generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.band.recipes import BANDS
+from training.band.score import PARTS, Recipe
+from training.band.styles import STYLES
+
+_NAMES = {
+    "drums": ("drums", "energetic drums", "drum kit", "steady drums", "drum beat"),
+    "bass": ("bass", "bassline", "deep bass", "bass guitar"),
+    "keys": ("piano", "keys", "electric piano", "soft piano"),
+    "guitar": ("guitar", "bright guitars", "acoustic guitar", "electric guitar", "plucked strings"),
+    "pad": ("pad", "warm pads", "synth pad", "lush strings"),
+    "lead": ("lead melody", "synth lead", "flute", "melody"),
+    "vocals": ("vocals", "female vocal", "voice", "singer"),
+}
+_BAND_NAMES = {
+    "drums only": ("drums only", "only drums", "drum solo", "just drums"),
+    "solo piano": ("solo piano", "piano solo", "piano only", "just piano"),
+    "bass and drums": ("bass and drums", "drums and bass", "drum and bass duo"),
+    "full band": ("full band", "whole band", "band"),
+}
+_MOODS = {
+    "major": ("happy", "bright", "cheerful", "sunny", "warm", "uplifting"),
+    "minor": ("sad", "dark", "melancholic", "moody", "cold", "mysterious"),
+}
+_NEUTRAL = ("catchy", "simple", "clean", "steady", "modern", "vintage", "dreamy", "punchy")
+_FAST_BPM, _SLOW_BPM = 125, 90
+
+
+def caption_of(recipe: Recipe, random: np.random.Generator) -> str:
+    """A caption that says style and instruments, sometimes mood, speed, key or meter too."""
+    words = _adjectives(recipe, random)
+    style = _pick(STYLES[recipe.style].words, random)
+    head = " ".join([*words, style])
+    said = _instruments(recipe, random)
+    form = random.integers(4)
+    if form == 0:
+        return f"{head}, {', '.join(said)}"
+    if form == 1:
+        return f"{head} with {_listed(said)}"
+    if form == 2:
+        return f"{_listed(said)}, {head}"
+    return f"a {head} track with {_listed(said)}"
+
+
+def _adjectives(recipe: Recipe, random: np.random.Generator) -> list[str]:
+    words = []
+    if random.random() < 0.3:
+        words.append(_speed(recipe, random))
+    if random.random() < 0.3:
+        words.append(_pick(_MOODS[recipe.mode], random))
+    if random.random() < 0.4:
+        words.append(_pick(_NEUTRAL, random))
+    return [word for word in words if word]
+
+
+def _speed(recipe: Recipe, random: np.random.Generator) -> str:
+    if recipe.bpm >= _FAST_BPM:
+        return _pick(("fast", "upbeat", "energetic", "driving"), random)
+    if recipe.bpm <= _SLOW_BPM:
+        return _pick(("slow", "calm", "gentle"), random)
+    return _pick(("mid-tempo", "moderate"), random)
+
+
+def _instruments(recipe: Recipe, random: np.random.Generator) -> list[str]:
+    for name, parts in BANDS.items():
+        if parts == recipe.parts:
+            return [_pick(_BAND_NAMES[name], random)]
+    named = [_pick(_NAMES[part], random) for part in PARTS if part in recipe.parts]
+    random.shuffle(named)
+    if len(named) == 1 and random.random() < 0.5:
+        return [f"solo {named[0]}"]
+    return named
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _pick(words: Sequence[str], random: np.random.Generator) -> str:
+    return words[int(random.integers(len(words)))]

@@ -1,0 +1,62 @@
+"""Which songs there are: recipes drawn at random, and those that are kept for the evaluation."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from training.band.score import PARTS, Recipe
+from training.band.styles import STYLES
+
+SLOWEST, FASTEST = 60, 180
+MODES = ("major", "minor")
+# Named bands, and how captions call them.
+BANDS: dict[str, tuple[str, ...]] = {
+    "drums only": ("drums",),
+    "solo piano": ("keys",),
+    "bass and drums": ("drums", "bass"),
+    "full band": ("drums", "bass", "keys", "guitar", "lead"),
+}
+_WITHHELD = 0.1
+
+
+def draw_recipe(
+    random: np.random.Generator, styles: tuple[str, ...] = tuple(STYLES), *, withheld: bool = False
+) -> Recipe:
+    """A recipe that may be trained on, or with `withheld` one that is kept for the evaluation."""
+    while True:
+        style = str(random.choice(styles))
+        recipe = Recipe(
+            style,
+            int(random.integers(SLOWEST, FASTEST + 1)),
+            int(random.integers(12)),
+            str(random.choice(MODES)),
+            4 if random.random() < 0.7 else 3,
+            _draw_parts(random, style),
+        )
+        if is_withheld(recipe) == withheld:
+            return recipe
+
+
+def is_withheld(recipe: Recipe) -> bool:
+    """Whether this combination of style, tempo and key is never trained on: one in ten, by a hash
+    of its name."""
+    name = f"{recipe.style}/{recipe.bpm}/{recipe.keyscale}"
+    digest = hashlib.sha256(name.encode()).digest()
+    return digest[0] / 256 < _WITHHELD
+
+
+def _draw_parts(random: np.random.Generator, style: str) -> tuple[str, ...]:
+    kind = random.random()
+    if kind < 0.35:
+        return STYLES[style].parts
+    if kind < 0.65:
+        return list(BANDS.values())[random.integers(len(BANDS))]
+    chosen = [part for part in PARTS if random.random() < 0.5]
+    if "vocals" in chosen and "lead" in chosen:
+        chosen.remove("lead")
+    # A melody or a pad alone would leave nothing to hear the beat by.
+    if not set(chosen) & {"drums", "bass", "keys", "guitar"}:
+        chosen.append("keys")
+    return tuple(part for part in PARTS if part in chosen)

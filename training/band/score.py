@@ -1,0 +1,77 @@
+"""What the band plays, as data: tones and hits in seconds, and all that describes the song."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from training.band.tuning import NOTE_NAMES
+
+DRUMS = ("kick", "snare", "hat", "cymbal", "clap")
+TONAL_PARTS = ("bass", "keys", "guitar", "pad", "lead", "vocals")
+PARTS = ("drums", *TONAL_PARTS)
+VOWELS = ("a", "e", "i", "o", "u")
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """One note: part, pitch class 0 to 11 from C, onset and length in seconds, velocity in (0, 1];
+    `vowel` indexes VOWELS and matters to the voice alone."""
+
+    part: str
+    pitch_class: int
+    onset: float
+    length: float
+    velocity: float
+    vowel: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One stroke of a drum at `onset` seconds, velocity in (0, 1]."""
+
+    drum: str
+    onset: float
+    velocity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a song is asked to be. `meter` counts the beats of a bar; `parts` play."""
+
+    style: str
+    bpm: int
+    root: int
+    mode: str
+    meter: int
+    parts: tuple[str, ...]
+
+    @property
+    def keyscale(self) -> str:
+        """As the prompts write it: `F# minor`."""
+        return f"{NOTE_NAMES[self.root]} {self.mode}"
+
+    @property
+    def beat_seconds(self) -> float:
+        """Length of a beat."""
+        return 60.0 / self.bpm
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A song of `seconds`: its recipe, tones and hits. Bar 1 begins at second 0."""
+
+    recipe: Recipe
+    seconds: float
+    tones: tuple[Tone, ...]
+    hits: tuple[Hit, ...]
+    syllables: tuple[str, ...] = field(default=())
+
+    def only(self, *parts: str) -> Score:
+        """The same song with `parts` alone."""
+        return Score(
+            self.recipe,
+            self.seconds,
+            tuple(tone for tone in self.tones if tone.part in parts),
+            self.hits if "drums" in parts else (),
+            self.syllables,
+        )

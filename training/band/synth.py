@@ -1,0 +1,169 @@
+"""Scores to sound: oscillators that never stop, opened and closed by envelopes, and fixed drums.
+
+A tone's phase depends on the time since the song began and on nothing else, as in a tonewheel
+organ; each drum is one fixed waveform. So the latents can say exactly what sounds.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.band.envelopes import part_envelopes
+from training.band.score import DRUMS, TONAL_PARTS, VOWELS, Score
+from training.band.tuning import (
+    BASE_HERTZ,
+    BASS_MULTIPLES,
+    CHORD_OCTAVE,
+    CONTROL_SAMPLES,
+    LEAD_OCTAVE,
+    PERIOD_SAMPLES,
+    SAMPLE_RATE,
+)
+
+Wave = NDArray[np.float32]
+
+# Strength of the harmonics 1, 2, ...: what always sounds, and what fades first.
+_BODY = {
+    "bass": (1.0, 0.5, 0.22, 0.08),
+    "keys": (1.0, 0.35, 0.08, 0.12),
+    "guitar": (0.8, 0.6, 0.35, 0.25, 0.12),
+    "pad": (1.0, 0.45, 0.3, 0.18, 0.1),
+    "lead": (1.0, 0.0, 0.45, 0.0, 0.25, 0.0, 0.1),
+}
+_EDGE = {
+    "bass": (0.0, 0.2, 0.3, 0.25, 0.15),
+    "keys": (0.0, 0.15, 0.3, 0.25, 0.1),
+    "guitar": (0.0, 0.2, 0.4, 0.4, 0.4, 0.3, 0.2),
+    "pad": (),
+    "lead": (),
+}
+_GAIN = {"bass": 0.2, "keys": 0.1, "guitar": 0.1, "pad": 0.07, "lead": 0.1, "vocals": 0.13}
+# Left and right.
+_PAN = {
+    "bass": (1.0, 1.0),
+    "keys": (1.15, 0.8),
+    "guitar": (0.75, 1.2),
+    "pad": (1.0, 1.0),
+    "lead": (0.9, 1.1),
+    "vocals": (1.0, 1.0),
+}
+# Two formants of each vowel in hertz, textbook values of a low female voice.
+_FORMANTS = {"a": (800, 1250), "e": (480, 1900), "i": (330, 2300), "o": (480, 880), "u": (340, 720)}
+_DRUM_GAIN = {"kick": 0.5, "snare": 0.28, "hat": 0.13, "cymbal": 0.12, "clap": 0.22}
+_DRUM_PAN = {"hat": (0.85, 1.15), "cymbal": (1.15, 0.85)}
+
+
+def render(score: Score) -> Wave:
+    """The mix, float32 [2, samples] at 48 kHz, `seconds` long, within about +-1."""
+    return sum(stems(score).values(), silence(score))
+
+
+def stems(score: Score) -> dict[str, Wave]:
+    """Each part that plays, float32 [2, samples]; they add up to the mix."""
+    found = {}
+    for part in TONAL_PARTS:
+        tones = [tone for tone in score.tones if tone.part == part]
+        if tones:
+            found[part] = _tonal(score, part)
+    if score.hits:
+        found["drums"] = _drums(score)
+    return found
+
+
+def silence(score: Score) -> Wave:
+    """Zeros as long as the song."""
+    return np.zeros((2, round(score.seconds * SAMPLE_RATE)), np.float32)
+
+
+def _tonal(score: Score, part: str) -> Wave:
+    samples = round(score.seconds * SAMPLE_RATE)
+    mono = np.zeros(samples, np.float32)
+    for (pitch_class, vowel), envelope in part_envelopes(score, part).items():
+        smooth = _upsample(envelope, samples)
+        mono += smooth * _tiled(part, pitch_class, vowel, False, samples)
+        if _EDGE.get(part):
+            mono += smooth * smooth * smooth * _tiled(part, pitch_class, vowel, True, samples)
+    left, right = _PAN[part]
+    return np.stack([mono * left, mono * right]) * np.float32(_GAIN[part])
+
+
+def _upsample(envelope: Wave, samples: int) -> Wave:
+    at = np.arange(samples, dtype=np.float32) / CONTROL_SAMPLES
+    return np.interp(at, np.arange(len(envelope)), envelope).astype(np.float32)
+
+
+def _tiled(part: str, pitch_class: int, vowel: int, edge: bool, samples: int) -> Wave:
+    return np.resize(_wavetable(part, pitch_class, vowel, edge), samples)
+
+
+@cache
+def _wavetable(part: str, pitch_class: int, vowel: int, edge: bool) -> Wave:
+    """16 frames of a tone: a whole number of its periods."""
+    octave = {"bass": 1, "lead": LEAD_OCTAVE, "vocals": LEAD_OCTAVE}.get(part, CHORD_OCTAVE)
+    multiple = BASS_MULTIPLES[pitch_class] * octave
+    strengths = (
+        _vowel_strengths(multiple * BASE_HERTZ, vowel)
+        if part == "vocals"
+        else ((_EDGE if edge else _BODY)[part])
+    )
+    angle = 2 * np.pi * multiple * np.arange(PERIOD_SAMPLES) / PERIOD_SAMPLES
+    table = np.zeros(PERIOD_SAMPLES)
+    for number, strength in enumerate(strengths, start=1):
+        table += strength * np.sin(number * angle)
+    return table.astype(np.float32)
+
+
+def _vowel_strengths(fundamental: float, vowel: int) -> tuple[float, ...]:
+    """Harmonics up to 4 kHz under two resonances of 120 and 180 Hz half width."""
+    first, second = _FORMANTS[VOWELS[vowel]]
+    hertz = fundamental * np.arange(1, int(4000 / fundamental) + 1)
+    resonance = 1 / (1 + ((hertz - first) / 120) ** 2) + 0.6 / (1 + ((hertz - second) / 180) ** 2)
+    strength = resonance + 0.06 / np.arange(1, len(hertz) + 1)
+    return tuple(strength / np.sqrt((strength**2).sum()))
+
+
+def _drums(score: Score) -> Wave:
+    out = silence(score)
+    for hit in score.hits:
+        start = round(hit.onset * SAMPLE_RATE)
+        wave = drum_wave(hit.drum)[: out.shape[1] - start]
+        left, right = _DRUM_PAN.get(hit.drum, (1.0, 1.0))
+        gain = hit.velocity * _DRUM_GAIN[hit.drum]
+        out[0, start : start + len(wave)] += gain * left * wave
+        out[1, start : start + len(wave)] += gain * right * wave
+    return out
+
+
+@cache
+def drum_wave(drum: str) -> Wave:
+    """One stroke, mono float32, peak near 1: always the same samples."""
+    random = np.random.default_rng(DRUMS.index(drum))
+    seconds = {"kick": 0.28, "snare": 0.2, "hat": 0.06, "cymbal": 0.4, "clap": 0.16}[drum]
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    noise = random.standard_normal(len(time))
+    if drum == "kick":
+        wave = np.sin(2 * np.pi * (50 * time + 4.5 * (1 - np.exp(-time * 30)))) * np.exp(-time * 13)
+        wave += 0.15 * np.exp(-time * 300) * noise
+    elif drum == "snare":
+        wave = 0.5 * np.sin(2 * np.pi * 185 * time) * np.exp(-time * 22)
+        wave += 0.45 * _band(noise, 700, 9000) * np.exp(-time * 24)
+    elif drum == "clap":
+        bursts = np.zeros(len(time))
+        for at in (0, 0.012, 0.024):
+            bursts += np.exp(-np.maximum(time - at, 0) * 90) * (time >= at)
+        wave = 0.5 * _band(noise, 900, 4500) * (0.6 * bursts + 0.5 * np.exp(-time * 28))
+    else:
+        wave = 0.5 * _band(noise, 6000, 15000) * np.exp(-time * (70 if drum == "hat" else 11))
+    fade = np.minimum(1, (seconds - time) * 100)
+    return (wave * fade).astype(np.float32)
+
+
+def _band(noise: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    spectrum = np.fft.rfft(noise)
+    hertz = np.fft.rfftfreq(len(noise), 1 / SAMPLE_RATE)
+    spectrum *= 1 / (1 + (low / np.maximum(hertz, 1)) ** 6) / (1 + (hertz / high) ** 6)
+    wave = np.fft.irfft(spectrum, len(noise))
+    return wave / wave.std()

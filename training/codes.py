@@ -1,0 +1,94 @@
+"""Train the FSQ tokenizer and detokenizer: latents to 5 Hz codes and to what these stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from acestep_cli.demo import configs
+from acestep_cli.models.codes import AudioDetokenizer, AudioTokenizer
+from acestep_cli.models.config import AceStepConfig
+from training.band.compose import compose
+from training.band.recipes import draw_recipe
+from training.latents import BASS, CHANNELS, CHORDS, CLOCK, MELODY, PULSE, STROKES, latents_of
+from training.loop import Plan, train
+from training.renderer.attention import use_plain_attention
+from training.renderer.batches import heard
+from training.renderer.network import set_first_weights
+from training.renderer.sizes import DIT
+
+PLAN = Plan("codes", steps=4000, rate=2e-3, warmup=100, decay=0.995)
+SONGS, FRAMES = 16, 125
+# The clock is left to the DiT, which knows it without being told.
+_WEIGHTS = ((CLOCK, 0.0), (PULSE, 2.0), (CHORDS, 1.0), (BASS, 1.5), (MELODY, 1.0), (STROKES, 1.0))
+
+
+class Codes(nn.Module):
+    """Tokenizer and detokenizer, under the names of their tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = AceStepConfig.from_json(configs.dit_config(DIT))
+        self.tokenizer = AudioTokenizer(config)
+        self.detokenizer = AudioDetokenizer(config)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """What is left of latents [B, T, 64] behind the codes; rounding lets gradients through."""
+        tokenizer = self.tokenizer
+        windows = latents.unflatten(1, (-1, tokenizer.window))
+        pooled = tokenizer.attention_pooler(tokenizer.audio_acoustic_proj(windows))
+        quantizer = tokenizer.quantizer
+        projected = quantizer.project_in(pooled).float()
+        count = torch.tensor(quantizer.levels, dtype=torch.float32)
+        limit = 1 + 1 / (count - 1)
+        soft = (projected / limit).tanh() * limit
+        levels = quantizer.nearest_levels(projected)
+        hard = 2 * levels / (count - 1) - 1
+        values = soft + (hard - soft).detach()
+        return self.detokenizer(quantizer.project_out(values))
+
+    @torch.no_grad()
+    def hints(self, latents: Tensor) -> Tensor:
+        """As `forward`, for latents whose length need not be a multiple of 5."""
+        missing = -latents.shape[1] % self.tokenizer.window
+        padded = torch.nn.functional.pad(latents, (0, 0, 0, missing))
+        return self(padded)[:, : latents.shape[1]].float()
+
+
+def train_codes(state: Path, plan: Plan = PLAN) -> Codes:
+    """The trained tokenizer and detokenizer; their state lies in `state`."""
+    use_plain_attention()
+    codes = Codes()
+    set_first_weights(codes, 3)
+    weights = torch.ones(CHANNELS)
+    for channels, weight in _WEIGHTS:
+        weights[channels] = weight
+
+    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
+        latents, shown = batch(step)
+        with torch.autocast("cpu", torch.bfloat16):
+            made = codes(shown).float()
+        error = (made - latents).square().mean((0, 1))
+        parts = {"pulse": PULSE, "bass": BASS, "chords": CHORDS, "strokes": STROKES}
+        told = {name: float(error[part].detach().mean()) for name, part in parts.items()}
+        return (error * weights).mean(), told
+
+    return train(codes, plan, loss, state)  # type: ignore[return-value]
+
+
+def batch(step: int) -> tuple[Tensor, Tensor]:
+    """The truth [B, T, 64], and the same as it is or as the autoencoder hears it."""
+    random = np.random.default_rng((4, step))
+    true, shown = [], []
+    for _ in range(SONGS):
+        latents = latents_of(compose(draw_recipe(random), 10.0, random))
+        first = int(random.integers(len(latents) - FRAMES + 1))
+        crop = latents[first : first + FRAMES]
+        if random.random() < 0.4:
+            crop = heard(crop, random)
+        true.append(crop)
+        shown.append(crop)
+    return torch.from_numpy(np.stack(true)), torch.from_numpy(np.stack(shown))

@@ -1,0 +1,94 @@
+"""Write the trained networks as a checkpoint set in the published layout, in bfloat16."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from acestep_cli.demo import configs
+from acestep_cli.demo.vocabulary import write_tokenizer
+from training.autoencoder.decoder import train_decoder
+from training.autoencoder.encoder import train_encoder
+from training.autoencoder.export import VAE, vae_tensors
+from training.autoencoder.layers import Decoder, Encoder
+from training.codes import Codes, train_codes
+from training.renderer.batches import silence
+from training.renderer.network import Renderer
+from training.renderer.sizes import DIT, SILENCE_FRAMES, TEXT_ENCODER
+from training.renderer.train import train_renderer
+
+NOTICE = """\
+The built-in demonstration checkpoint of acestep: a toy band.
+
+Its networks are small and were trained by `training/` of this project on songs that a program
+composes and plays: drums, bass, keys, guitar, pad and a lead. They know that band, its styles, its
+tempos and its keys, and nothing else. What each latent channel means was assigned, not learnt, so
+the autoencoder renders other music badly. For real music: acestep models pull recommended
+"""
+
+
+def write_set(folder: Path, state: Path) -> None:
+    """Write the whole set into `folder`, replacing an earlier one, from the finished runs in
+    `state`."""
+    renderer, codes = train_renderer(state), train_codes(state)
+    encoder, decoder = train_encoder(state), train_decoder(state)
+    fresh(folder)
+    write_renderer(folder, renderer, codes)
+    write_autoencoder(folder, encoder, decoder)
+    write_notice(folder)
+
+
+def write_renderer(folder: Path, renderer: Renderer, codes: Codes) -> None:
+    """Write `demo` and `Qwen3-Embedding-0.6B` into `folder`."""
+    dit = folder / "demo"
+    dit.mkdir(parents=True, exist_ok=True)
+    tensors = dict(renderer.model.state_dict())
+    tensors |= codes.state_dict()
+    _write_json(dit / "config.json", configs.dit_config(DIT))
+    _save(tensors, dit / "model.safetensors")
+    latent = torch.from_numpy(silence(SILENCE_FRAMES)).T[None].to(torch.bfloat16)
+    torch.save(latent.contiguous(), dit / "silence_latent.pt")
+    text = folder / "Qwen3-Embedding-0.6B"
+    text.mkdir(parents=True, exist_ok=True)
+    words = write_tokenizer(text, base=None, audio_codes=0, appends_end=True)
+    end = words.end_of_text
+    _write_json(
+        text / "config.json",
+        configs.qwen_config(TEXT_ENCODER, words.tokens, pad_id=end, eos_id=end),
+    )
+    _save(dict(renderer.text.state_dict()), text / "model.safetensors")
+
+
+def write_autoencoder(folder: Path, encoder: Encoder, decoder: Decoder) -> None:
+    """Write `vae` into `folder`."""
+    vae = folder / "vae"
+    vae.mkdir(parents=True, exist_ok=True)
+    _write_json(vae / "config.json", configs.vae_config(VAE))
+    _save(vae_tensors(encoder, decoder), vae / "diffusion_pytorch_model.safetensors")
+
+
+def write_notice(folder: Path) -> None:
+    """Say in `folder` what the set is."""
+    (folder / "DEMO.txt").write_text(NOTICE, encoding="utf-8")
+
+
+def fresh(folder: Path) -> Path:
+    """`folder`, empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    kept = {name: value.detach().to(torch.bfloat16).contiguous() for name, value in tensors.items()}
+    save_file(kept, str(path), metadata={"format": "pt"})
+
+
+def _write_json(path: Path, config: dict[str, Any]) -> None:
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,125 @@
+"""The loop that every network here is trained in: a fixed number of steps, saved and resumed.
+
+What a step sees depends on its number alone, so a run that was interrupted goes on as if it had not
+been.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+SAVE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a network is trained.
+
+    name: of its file of state; steps; rate: the highest learning rate, reached after `warmup` steps
+    and left on a cosine to a hundredth; decay: of the running mean of the weights that is kept.
+    """
+
+    name: str
+    steps: int
+    rate: float
+    warmup: int = 200
+    decay: float = 0.998
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.99)
+    clip: float = 1.0
+
+
+Loss = Callable[[int], tuple[Tensor, dict[str, float]]]
+
+
+def train(module: nn.Module, plan: Plan, loss: Loss, state: Path) -> nn.Module:
+    """Train `module` in place and return the running mean of its weights.
+
+    loss: maps the number of a step to a scalar and to figures for the log, and draws its data from
+    a generator seeded with that number. state: the folder of `NAME.pt`, from which an earlier run
+    goes on; a finished one is only loaded.
+    """
+    mean = copy.deepcopy(module)
+    optimizer = torch.optim.AdamW(
+        module.parameters(), lr=plan.rate, betas=plan.betas, weight_decay=plan.weight_decay
+    )
+    path = state / f"{plan.name}.pt"
+    first = _resume(path, module, mean, optimizer)
+    saved = time.monotonic()
+    began, figures = saved, dict[str, float]()
+    for step in range(first, plan.steps):
+        _set_rate(optimizer, plan, step)
+        value, told = loss(step)
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        norm = nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
+        if torch.isfinite(norm):
+            optimizer.step()
+        _follow(mean, module, min(plan.decay, (step + 1) / (step + 10)))
+        for key, figure in {**told, "loss": float(value.detach())}.items():
+            figures[key] = figure + 0.98 * (figures.get(key, figure) - figure)
+        if step % 50 == 0 or step == plan.steps - 1:
+            pace = (step + 1 - first) / (time.monotonic() - began)
+            words = " ".join(f"{key} {figure:.4f}" for key, figure in figures.items())
+            print(f"{plan.name} {step}/{plan.steps} {words} | {pace:.2f} steps/s", flush=True)
+        if time.monotonic() - saved > SAVE_SECONDS or step == plan.steps - 1:
+            _save(path, module, mean, optimizer, step + 1)
+            saved = time.monotonic()
+    return mean
+
+
+def finished(state: Path, plan: Plan) -> bool:
+    """Whether `plan` was trained to its end in `state`."""
+    path = state / f"{plan.name}.pt"
+    return path.is_file() and torch.load(path, weights_only=True)["step"] >= plan.steps
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, plan: Plan, step: int) -> None:
+    rise = min(1.0, (step + 1) / plan.warmup)
+    fall = 0.5 * (1 + math.cos(math.pi * step / plan.steps))
+    for group in optimizer.param_groups:
+        group["lr"] = plan.rate * rise * max(fall, 0.01)
+
+
+@torch.no_grad()
+def _follow(mean: nn.Module, module: nn.Module, decay: float) -> None:
+    mine: list[Tensor] = list(mean.parameters())
+    theirs: list[Tensor] = list(module.parameters())
+    torch._foreach_lerp_(mine, theirs, 1 - decay)
+
+
+def _resume(
+    path: Path, module: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer
+) -> int:
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    module.load_state_dict(state["module"])
+    mean.load_state_dict(state["mean"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+def _save(
+    path: Path, module: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    torch.save(
+        {
+            "module": module.state_dict(),
+            "mean": mean.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+        },
+        part,
+    )
+    part.replace(path)

@@ -1,0 +1,1 @@
+"""The diffusion transformer of the demonstration, with its text encoder, trained together."""

@@ -1,0 +1,21 @@
+"""The dimensions of the demonstration's DiT and text encoder."""
+
+from __future__ import annotations
+
+from acestep_cli.demo.sizes import DitSizes, QwenSizes, StackSizes
+
+SILENCE_FRAMES = 15_000
+
+DIT = DitSizes(
+    stack=StackSizes(width=192, mlp=512, heads=6, kv_heads=3, head_dim=32),
+    layers=6,
+    sliding_window=24,
+    lyric_layers=2,
+    timbre_layers=2,
+    pooler_layers=2,
+    text_width=128,
+    silence_frames=SILENCE_FRAMES,
+    is_turbo=False,
+    encoder=StackSizes(width=128, mlp=320, heads=4, kv_heads=2, head_dim=32),
+)
+TEXT_ENCODER = QwenSizes(StackSizes(width=128, mlp=320, heads=4, kv_heads=2, head_dim=32), layers=3)

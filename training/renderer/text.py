@@ -1,0 +1,81 @@
+"""Recipes to the token ids of the very prompts that the package writes."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from acestep_cli.demo.vocabulary import write_tokenizer
+from acestep_cli.pipeline.plan import Plan
+from acestep_cli.pipeline.prompts import caption_prompt, instruction_for, lyric_prompt, metas_text
+from training.band.captions import caption_of
+from training.band.lyrics import lyrics_of
+from training.band.score import Score
+
+TEXT_ROOM, LYRIC_ROOM = 104, 64
+_UNSAID = 0.08  # how often tempo, key or meter is left to the model
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids of the caption's and the lyrics' prompt."""
+
+    text: tuple[int, ...]
+    lyrics: tuple[int, ...]
+
+
+@cache
+def tokenizer() -> Tokenizer:
+    """The text encoder's tokenizer."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_tokenizer(Path(folder), base=None, audio_codes=0, appends_end=True)
+        return Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+
+
+def prompt_of(
+    score: Score,
+    random: np.random.Generator,
+    task: str = "text2music",
+    tracks: tuple[str, ...] = (),
+) -> Prompt:
+    """The prompts of a song, with a caption drawn for it."""
+    recipe = score.recipe
+    caption = caption_of(recipe, random)
+    said = random.random(3) >= _UNSAID
+    plan = Plan(
+        caption=caption,
+        lyrics=lyrics_of(score),
+        bpm=recipe.bpm if said[0] else None,
+        keyscale=recipe.keyscale if said[1] else "",
+        timesignature=str(recipe.meter) if said[2] else "",
+        language="en",
+        duration=score.seconds,
+    )
+    return encode_prompt(plan, score.seconds, instruction_for(task, tracks))
+
+
+def encode_prompt(plan: Plan, seconds: float, instruction: str) -> Prompt:
+    """Token ids of a plan, as the package writes its prompts."""
+    text = caption_prompt(instruction, plan.caption, metas_text(plan, seconds))
+    sung = lyric_prompt(plan.language, plan.lyrics)
+    encode = tokenizer().encode
+    return Prompt(tuple(encode(text).ids[:TEXT_ROOM]), tuple(encode(sung).ids[:LYRIC_ROOM]))
+
+
+def padded(rows: list[tuple[int, ...]], room: int) -> tuple[Tensor, Tensor]:
+    """Ids [B, L] and which of them are there, bool [B, L]; L as small as the rows allow, at most
+    `room`."""
+    room = min(room, max(len(row) for row in rows))
+    ids = torch.zeros(len(rows), room, dtype=torch.int64)
+    mask = torch.zeros(len(rows), room, dtype=torch.bool)
+    for index, row in enumerate(rows):
+        ids[index, : len(row)] = torch.tensor(row)
+        mask[index, : len(row)] = True
+    return ids, mask

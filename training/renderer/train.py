@@ -1,0 +1,33 @@
+"""Train the DiT with its text encoder: words to latents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from training.band.styles import STYLES
+from training.latents import CLOCK, MELODY, PULSE, STROKES
+from training.loop import Plan, train
+from training.renderer.attention import use_plain_attention
+from training.renderer.batches import make_batch
+from training.renderer.network import Renderer, set_first_weights
+from training.renderer.text import tokenizer
+
+PLAN = Plan("renderer", steps=9000, rate=1e-3, warmup=200, decay=0.998)
+
+
+def train_renderer(
+    state: Path, plan: Plan = PLAN, styles: tuple[str, ...] = tuple(STYLES)
+) -> Renderer:
+    """The trained networks; their state lies in `state`."""
+    use_plain_attention()
+    renderer = Renderer(tokenizer().get_vocab_size())
+    set_first_weights(renderer, 0)
+
+    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
+        value, channels = renderer.loss(make_batch(step, styles))
+        parts = {"clock": CLOCK, "melody": MELODY, "strokes": STROKES, "pulse": PULSE}
+        return value, {name: float(channels[part].mean()) for name, part in parts.items()}
+
+    return train(renderer, plan, loss, state)  # type: ignore[return-value]
