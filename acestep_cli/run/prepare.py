@@ -53,8 +53,9 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     settings = spec.resolved.settings
     places = _places(spec)
     checkpoints = _checkpoints(spec, places)
-    # A preset may say something else to each family.
-    resolved = spec.resolved.for_family(checkpoints.dit.family or "base")
+    # A preset may say something else to each family; the demonstration is of none of them.
+    family = "" if checkpoints.is_demo else checkpoints.dit.family or "base"
+    resolved = spec.resolved.for_family(family)
     spec = replace(spec, resolved=resolved)
     asked = resolved.request
     folder = Path(asked.save_dir or settings.output_dir)

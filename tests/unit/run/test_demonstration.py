@@ -74,6 +74,14 @@ def test_it_samples_as_it_was_made_to_and_says_what_it_is(prepared: Callable[...
     assert typed.request.shift == 2.0 and notes(typed) == [REMARK]
 
 
+def test_what_a_preset_gives_to_real_families_is_not_for_it(tmp_path: Path, spec: Ask) -> None:
+    asked = resolve({"caption": "x"}, environ={}, cwd=tmp_path, preset="quality")
+    job = prepare(RunSpec(asked, ("acestep", "generate")), warm=False)
+    assert job.checkpoints.is_demo and job.request.audio_format == "flac"
+    assert (job.request.inference_steps, job.request.use_adg) == (DEMO_SAMPLING.steps, False)
+    assert job.request.guidance_scale == DEMO_SAMPLING.guidance
+
+
 def test_without_a_planner_it_is_as_quiet(
     prepared: Callable[..., Job], demonstration: Path, checkpoints: Path
 ) -> None:
