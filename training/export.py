@@ -18,9 +18,9 @@ from training.autoencoder.encoder import train_encoder
 from training.autoencoder.export import VAE, vae_tensors
 from training.autoencoder.layers import Decoder, Encoder
 from training.codes import Codes, train_codes
-from training.renderer.batches import silence
 from training.renderer.network import Renderer
 from training.renderer.sizes import DIT, SILENCE_FRAMES, TEXT_ENCODER
+from training.renderer.tasks import silence
 from training.renderer.train import train_renderer
 
 NOTICE = """\

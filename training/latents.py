@@ -11,7 +11,8 @@ where in beat and bar the song is. Such an autoencoder knows this band and nothi
 | 51-55 | strokes: kick, snare, hat, cymbal, clap |
 | 56 | what sings the melody: 0 the lead, else the vowel |
 | 57-59 | loudness of keys, guitar and pad |
-| 60-63 | cosine and sine of the place in the beat, then in the bar |
+| 60-61 | cosine and sine of the place in the beat |
+| 62, 63 | cosine of the place in the bar; the tempo, on a logarithmic scale |
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ BASS, CHORDS, MELODY = slice(15, 27), slice(27, 39), slice(39, 51)
 STROKES = slice(51, 56)
 VOWEL = 56
 LEVELS = slice(57, 60)
-BEAT, BAR = slice(60, 62), slice(62, 64)
+BEAT, BAR, TEMPO = slice(60, 62), 62, 63
 PULSE = slice(60, 64)
 CHORD_PARTS = ("keys", "guitar", "pad")
 
@@ -44,6 +45,7 @@ _CLOCK_SCALE = np.float32(np.sqrt(2))
 _LOUDNESS_SCALE = np.float32(3.0)
 _LEVEL_SCALE = np.float32(2.0)
 _VOWEL_SCALE = np.float32(2.0)
+_MIDDLE_BPM, _TEMPO_SCALE = 114.0, 2.2
 
 
 def frames_of(seconds: float) -> int:
@@ -110,10 +112,11 @@ def _write_strokes(out: Latents, score: Score) -> None:
 
 def _write_pulse(out: Latents, score: Score) -> None:
     seconds = (np.arange(len(out)) + 0.5) * FRAME_SAMPLES / SAMPLE_RATE
-    beats = seconds / score.recipe.beat_seconds
-    for channels, turns in ((BEAT, beats), (BAR, beats / score.recipe.meter)):
-        angle = 2 * np.pi * turns
-        out[:, channels] = np.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    beat = 2 * np.pi * seconds / score.recipe.beat_seconds
+    out[:, BEAT] = np.sqrt(2) * np.stack([np.cos(beat), np.sin(beat)], axis=1)
+    out[:, BAR] = np.sqrt(2) * np.cos(beat / score.recipe.meter)
+    # The same in every frame: what a rotation of the beat by one frame depends on.
+    out[:, TEMPO] = _TEMPO_SCALE * np.log2(score.recipe.bpm / _MIDDLE_BPM)
 
 
 def scaled(latents: Latents, gain: np.float32) -> Latents:

@@ -6,7 +6,9 @@ times as fast here as one-dimensional ones. Snake keeps its input alone for the 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -21,12 +23,12 @@ class _SnakeFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, rate: Tensor, gain: Tensor) -> Tensor:
         ctx.save_for_backward(x, rate, gain)
-        return _snake(x, rate, gain)
+        return _compiled(_snake_plain)(x, rate, gain)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, rate, gain = ctx.saved_tensors
-        return _snake_back(grad, x, rate, gain)
+        return _compiled(_snake_back_plain)(grad, x, rate, gain)
 
 
 def _snake_plain(x: Tensor, rate: Tensor, gain: Tensor) -> Tensor:
@@ -47,9 +49,15 @@ def _snake_back_plain(
     return grad_x.to(x.dtype), grad_rate, grad_gain
 
 
-torch._dynamo.config.cache_size_limit = 256  # every width and length is a shape of its own
-_snake = torch.compile(_snake_plain, dynamic=False)
-_snake_back = torch.compile(_snake_back_plain, dynamic=False)
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@cache
+def _compiled(function: Function) -> Function:
+    """`function` as one fused loop. Every width and length is a shape of its own, and past dynamo's
+    limit of shapes it would fall back in silence."""
+    torch._dynamo.config.cache_size_limit = 256
+    return cast(Function, torch.compile(function, dynamic=False))
 
 
 class Snake(nn.Module):

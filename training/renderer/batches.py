@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
-from training.band.compose import compose
-from training.band.recipes import draw_recipe
-from training.band.score import Recipe, Score
 from training.band.styles import STYLES
-from training.latents import BAR, BEAT, CHANNELS, CLOCK, PULSE, STROKES, Latents, latents_of
+from training.latents import CHANNELS, CLOCK, PULSE, STROKES
 from training.renderer.network import Batch
 from training.renderer.sizes import SILENCE_FRAMES
-from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, Prompt, padded, prompt_of
+from training.renderer.tasks import Hints, draw_example, silence
+from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, padded
 
 # Frames and songs of a batch, and how often it is drawn.
 SHAPES = ((250, 8, 0.8), (500, 4, 0.12), (750, 3, 0.08))
 DROPPED = 0.1
-TIMBRE_FRAMES = 50  # of the 750 that the package shows: silence either way
+TIMBRE_FRAMES = 750
 _WEIGHTS = ((PULSE, 3.0), (STROKES, 2.0), (CLOCK, 0.5))
-
-Draw = Callable[[np.random.Generator], Recipe]
-
-
-def silence(frames: int) -> Latents:
-    """The silence latent [frames, 64]: zeros, but for the mark of a beginning in frame 0."""
-    out = np.zeros((frames, CHANNELS), np.float32)
-    out[0, [BEAT.start, BAR.start]] = np.sqrt(2)
-    return out
 
 
 def channel_weights() -> torch.Tensor:
@@ -44,11 +31,12 @@ def make_batch(
     step: int,
     styles: tuple[str, ...] = tuple(STYLES),
     shapes: tuple[tuple[int, int, float], ...] = SHAPES,
+    hints: Hints | None = None,
 ) -> Batch:
-    """The batch of a step: mostly new songs, some with a part to be made anew."""
+    """The batch of a step: most examples are new songs, the others edits."""
     random = np.random.default_rng((2, step))
     frames, count, _ = shapes[random.choice(len(shapes), p=[shape[2] for shape in shapes])]
-    songs = [_song(random, frames, styles) for _ in range(count)]
+    songs = [draw_example(random, frames, styles, hints) for _ in range(count)]
     text, text_mask = padded([song[0].text for song in songs], TEXT_ROOM)
     lyrics, lyric_mask = padded([song[0].lyrics for song in songs], LYRIC_ROOM)
     latents = torch.from_numpy(np.stack([song[1] for song in songs]))
@@ -60,7 +48,7 @@ def make_batch(
         text_mask=text_mask,
         lyrics=lyrics,
         lyric_mask=lyric_mask,
-        timbre=torch.from_numpy(silence(TIMBRE_FRAMES)).expand(count, -1, -1),
+        timbre=torch.from_numpy(silence(TIMBRE_FRAMES))[None],
         context=context,
         latents=latents,
         noise=torch.randn(latents.shape, generator=generator),
@@ -76,43 +64,6 @@ def draw_times(count: int, generator: torch.Generator) -> torch.Tensor:
     even = torch.rand(count, generator=generator)
     early = 1 - 0.3 * torch.rand(count, generator=generator) ** 1.5
     return torch.where(torch.rand(count, generator=generator) < 0.5, even, early)
-
-
-def _song(
-    random: np.random.Generator, frames: int, styles: tuple[str, ...]
-) -> tuple[Prompt, Latents, Latents]:
-    score = compose(draw_recipe(random, styles), frames / 25, random)
-    latents = latents_of(score)
-    if random.random() < 0.2:
-        return _repainted(score, latents, random)
-    context = np.ones((frames, 2 * CHANNELS), np.float32)
-    context[:, :CHANNELS] = silence(frames)
-    return prompt_of(score, random), latents, context
-
-
-def _repainted(
-    score: Score, latents: Latents, random: np.random.Generator
-) -> tuple[Prompt, Latents, Latents]:
-    """A song of which 15 to 70 per cent are to be made anew; the rest is as it would be heard."""
-    frames = len(latents)
-    length = int(frames * random.uniform(0.15, 0.7))
-    first = int(random.integers(frames - length + 1))
-    inside = slice(first, first + length)
-    source = heard(latents, random)
-    target = source.copy()
-    target[inside] = latents[inside]
-    source[inside] = silence(frames)[inside]
-    mask = np.zeros((frames, CHANNELS), np.float32)
-    mask[inside] = 1
-    context = np.concatenate([source, mask], axis=1)
-    return prompt_of(score, random, "repaint"), target, context
-
-
-def heard(latents: Latents, random: np.random.Generator) -> Latents:
-    """Latents as the autoencoder hears them in sound: a little off, and without a pulse."""
-    out = latents + random.normal(0, 0.1, latents.shape).astype(np.float32)
-    out[:, PULSE] = 0
-    return out.astype(np.float32)
 
 
 assert max(shape[0] for shape in SHAPES) <= SILENCE_FRAMES

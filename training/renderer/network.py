@@ -26,9 +26,10 @@ _SPREAD = 0.02
 class Batch:
     """What one step is trained on.
 
-    text, lyrics: token ids [B, L] with bool masks; timbre: reference latents [B, F, 64]; context:
-    source and mask [B, T, 128]; latents: the truth [B, T, 64]; noise: as large; times: [B];
-    dropped: bool [B], whose condition is left out; weight: [B, T, 64] of each error.
+    text, lyrics: token ids [B, L] with bool masks; timbre: reference latents, one for all
+    [1, F, 64]; context: source and mask [B, T, 128]; latents: the truth [B, T, 64]; noise: as
+    large; times: [B]; dropped: bool [B], whose condition is left out; weight: [B, T, 64] of each
+    error.
     """
 
     text: Tensor
@@ -56,8 +57,8 @@ class Renderer(nn.Module):
     def condition(self, batch: Batch) -> PackedCondition:
         """Lyrics, timbre and text as one sequence; a dropped one is the null condition."""
         encoder = self.model.encoder
-        timbre = encoder.timbre_encoder(batch.timbre)[:, None]
-        there = torch.ones(len(timbre), 1, dtype=torch.bool)
+        timbre = encoder.timbre_encoder(batch.timbre)[:, None].expand(len(batch.text), -1, -1)
+        there = torch.ones(len(batch.text), 1, dtype=torch.bool)
         lyrics = encoder.lyric_encoder(self.text.embed(batch.lyrics), batch.lyric_mask)
         packed = pack(PackedCondition(lyrics, batch.lyric_mask), PackedCondition(timbre, there))
         text = encoder.text_projector(self.text(batch.text))

@@ -21,6 +21,7 @@ from training.band.score import Score
 
 TEXT_ROOM, LYRIC_ROOM = 104, 64
 _UNSAID = 0.08  # how often tempo, key or meter is left to the model
+_BARE = {"extract": 0.5, "repaint": 0.2, "lego": 0.2, "complete": 0.2}  # how often all words are
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,10 @@ def prompt_of(
     """The prompts of a song, with a caption drawn for it."""
     recipe = score.recipe
     caption = caption_of(recipe, random)
-    said = random.random(3) >= _UNSAID
+    is_bare = random.random() < _BARE.get(task, 0.0)
+    said = (random.random(3) >= _UNSAID) & (not is_bare)
     plan = Plan(
-        caption=caption,
+        caption="" if is_bare else caption,
         lyrics=lyrics_of(score),
         bpm=recipe.bpm if said[0] else None,
         keyscale=recipe.keyscale if said[1] else "",

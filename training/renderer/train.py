@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from training.band.styles import STYLES
-from training.latents import CLOCK, MELODY, PULSE, STROKES
+from training.codes import train_codes
+from training.latents import BEAT, CLOCK, MELODY, STROKES, TEMPO, Latents
 from training.loop import Plan, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.batches import make_batch
@@ -25,9 +27,20 @@ def train_renderer(
     renderer = Renderer(tokenizer().get_vocab_size())
     set_first_weights(renderer, 0)
 
+    codes = train_codes(state)
+
+    def hints(latents: Latents) -> Latents:
+        return codes.hints(torch.from_numpy(latents)[None])[0].numpy()
+
     def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        value, channels = renderer.loss(make_batch(step, styles))
-        parts = {"clock": CLOCK, "melody": MELODY, "strokes": STROKES, "pulse": PULSE}
+        value, channels = renderer.loss(make_batch(step, styles, hints=hints))
+        parts = {
+            "clock": CLOCK,
+            "melody": MELODY,
+            "strokes": STROKES,
+            "beat": BEAT,
+            "tempo": slice(TEMPO, TEMPO + 1),
+        }
         return value, {name: float(channels[part].mean()) for name, part in parts.items()}
 
     return train(renderer, plan, loss, state)  # type: ignore[return-value]

@@ -1,0 +1,108 @@
+"""The band plays what its recipes say, always the same, and its stems add up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.band.captions import caption_of
+from training.band.compose import compose
+from training.band.lyrics import lyrics_of
+from training.band.recipes import BANDS, draw_recipe, is_withheld
+from training.band.score import Recipe
+from training.band.styles import STYLES
+from training.band.synth import render, stems
+from training.band.tuning import (
+    BASE_HERTZ,
+    BASS_MULTIPLES,
+    LOWEST_PITCH_CLASS,
+    PERIOD_SAMPLES,
+    SAMPLE_RATE,
+)
+
+BAND = ("drums", "bass", "keys", "guitar", "pad", "vocals")
+
+
+def recipe(**changes: object) -> Recipe:
+    values: dict[str, object] = {
+        "style": "rock", "bpm": 97, "root": 2, "mode": "minor", "meter": 4, "parts": BAND,
+    }  # fmt: skip
+    return Recipe(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_the_same_generator_plays_the_same_song() -> None:
+    first, second = (
+        compose(draw_recipe(random), 6.0, random)
+        for random in (np.random.default_rng(4), np.random.default_rng(4))
+    )
+    assert first == second
+    assert np.array_equal(render(first), render(second))
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("meter", [3, 4])
+def test_stems_add_up_and_stay_within_reach(style: str, meter: int) -> None:
+    score = compose(recipe(style=style, meter=meter), 5.0, np.random.default_rng(1))
+    parts = stems(score)
+    assert set(parts) == set(BAND)
+    mix = render(score)
+    assert mix.shape == (2, 5 * SAMPLE_RATE)
+    assert np.allclose(sum(parts.values()), mix, atol=1e-6)
+    assert 0.2 < np.abs(mix).max() < 2.0
+    assert np.allclose(render(score.only("bass", "drums")), parts["bass"] + parts["drums"])
+
+
+def test_bars_hold_as_many_beats_as_the_meter_says() -> None:
+    for meter in (3, 4):
+        score = compose(recipe(meter=meter, bpm=120), 12.0, np.random.default_rng(0))
+        strong = [hit.onset for hit in score.hits if hit.drum == "kick" and hit.velocity > 0.89]
+        bars = {round(onset / 0.5) for onset in strong if (onset / 0.5) % meter == 0}
+        assert set(range(0, int(12 / 0.5) - meter, meter)) <= bars
+
+
+def test_tones_belong_to_the_key() -> None:
+    score = compose(recipe(), 20.0, np.random.default_rng(3))
+    harmonic_minor = {(2 + step) % 12 for step in (0, 2, 3, 5, 7, 8, 10, 11)}
+    assert {tone.pitch_class for tone in score.tones} <= harmonic_minor
+    assert {tone.pitch_class for tone in score.tones if tone.onset == 0} >= {2, 5, 9}
+
+
+def test_onsets_keep_the_grid_and_the_tempo() -> None:
+    score = compose(recipe(bpm=137), 10.0, np.random.default_rng(5))
+    onsets = np.array([hit.onset for hit in score.hits])
+    assert np.allclose(onsets * 100, np.round(onsets * 100))
+    eighths = onsets / (60 / 137 / 2)
+    assert np.abs(eighths - np.round(eighths)).max() < 0.005 / (60 / 137 / 2) + 1e-6
+
+
+def test_tones_repeat_after_16_frames_and_are_in_tune() -> None:
+    assert PERIOD_SAMPLES * BASE_HERTZ == SAMPLE_RATE
+    ordered = [BASS_MULTIPLES[(LOWEST_PITCH_CLASS + step) % 12] for step in range(12)]
+    cents = 1200 * np.log2(np.array(ordered) / ordered[0]) - 100 * np.arange(12)
+    assert np.abs(cents - cents.mean()).max() < 8
+
+
+def test_what_is_withheld_is_never_drawn_for_training() -> None:
+    random = np.random.default_rng(8)
+    trained = [draw_recipe(random) for _ in range(200)]
+    kept = [draw_recipe(random, withheld=True) for _ in range(50)]
+    assert not any(map(is_withheld, trained))
+    assert all(map(is_withheld, kept))
+    names = {(r.style, r.bpm, r.keyscale) for r in trained}
+    assert not names & {(r.style, r.bpm, r.keyscale) for r in kept}
+
+
+def test_captions_name_the_style_and_what_plays() -> None:
+    random = np.random.default_rng(2)
+    for name, parts in BANDS.items():
+        captions = {caption_of(recipe(parts=parts), random) for _ in range(40)}
+        assert len(captions) > 20
+        assert all("rock" in caption for caption in captions)
+        assert any(name in caption for caption in captions)
+
+
+def test_lyrics_have_a_syllable_for_each_note() -> None:
+    score = compose(recipe(), 10.0, np.random.default_rng(6))
+    sung = [tone for tone in score.tones if tone.part == "vocals"]
+    assert len(lyrics_of(score).split()) == len(sung) + 1  # and the section
+    assert lyrics_of(score.only("drums")) == "[Instrumental]"

@@ -1,0 +1,48 @@
+"""A run that was interrupted ends as one that was not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from training.loop import Plan, finished, train
+
+PLAN = Plan("line", steps=80, rate=0.1, warmup=5, decay=0.9)
+
+
+def _run(state: Path, plan: Plan, stop: int | None = None) -> nn.Module:
+    torch.manual_seed(0)
+    line = nn.Linear(3, 1)
+
+    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
+        if step == stop:
+            raise KeyboardInterrupt
+        x = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
+        return (line(x)[:, 0] - x.sum(1)).square().mean(), {}
+
+    return train(line, plan, loss, state)
+
+
+def test_it_learns_and_is_only_loaded_once_finished(tmp_path: Path) -> None:
+    assert not finished(tmp_path, PLAN)
+    mean = _run(tmp_path, PLAN)
+    assert finished(tmp_path, PLAN)
+    assert not finished(tmp_path, replace(PLAN, steps=81))
+    again = _run(tmp_path, PLAN, stop=0)
+    assert torch.equal(again.weight, mean.weight)  # type: ignore[arg-type]
+    assert torch.allclose(mean.weight, torch.ones(1, 3), atol=0.5)  # type: ignore[arg-type]
+
+
+def test_an_interrupted_run_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.loop.SAVE_SECONDS", 0.0)
+    whole = _run(tmp_path / "whole", PLAN)
+    with pytest.raises(KeyboardInterrupt):
+        _run(tmp_path / "cut", PLAN, stop=13)
+    resumed = _run(tmp_path / "cut", PLAN)
+    assert torch.equal(whole.weight, resumed.weight)  # type: ignore[arg-type]

@@ -1,0 +1,81 @@
+"""Every task's examples are what the package will put before the DiT."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from training.latents import PULSE
+from training.renderer import tasks
+from training.renderer.batches import make_batch
+from training.renderer.network import Renderer, set_first_weights
+from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, tokenizer
+
+STYLES = ("rock", "folk")
+
+
+def example(task: str, monkeypatch: pytest.MonkeyPatch, seed: int = 0) -> tasks.Example:
+    shares = dict.fromkeys(tasks.SHARES, 0.0) | {task: 1.0}
+    monkeypatch.setattr(tasks, "SHARES", shares)
+    return tasks.draw_example(np.random.default_rng(seed), 150, STYLES, lambda latents: latents / 2)
+
+
+@pytest.mark.parametrize("task", list(tasks.SHARES))
+def test_words_source_and_mask(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    instructions = {
+        "text2music": "Fill the audio semantic mask",
+        "repaint": "Repaint the mask area",
+        "extract": "Extract the",
+        "lego": "Generate the",
+        "complete": "Complete the input track with",
+        "cover": "Generate audio semantic tokens",
+    }
+    for seed in range(4):
+        words, target, context = example(task, monkeypatch, seed)
+        text = tokenizer().decode(words.text)
+        assert text.startswith(f"# Instruction\n{instructions[task]}")
+        assert "- duration: 6 seconds" in text
+        assert len(words.text) < TEXT_ROOM
+        assert len(words.lyrics) <= LYRIC_ROOM
+        assert target.shape == (150, 64)
+        assert context.shape == (150, 128)
+        mask = context[:, 64:]
+        assert set(np.unique(mask)) <= {0.0, 1.0}
+        assert (mask.min() == 0) == (task == "repaint")
+
+
+def test_a_repaint_keeps_what_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, target, context = example("repaint", monkeypatch)
+    kept = context[:, 64] == 0
+    assert np.array_equal(target[kept], context[kept, :64])
+    assert not target[kept][:, PULSE].any()
+    assert target[~kept][:, PULSE].any()
+    assert not context[~kept, :64].any() or context[0, 64] == 1
+
+
+def test_batches_are_a_function_of_their_number() -> None:
+    first, again, other = make_batch(3), make_batch(3), make_batch(4)
+    assert torch.equal(first.latents, again.latents)
+    assert torch.equal(first.noise, again.noise)
+    assert first.latents.shape != other.latents.shape or not torch.equal(
+        first.latents, other.latents
+    )
+
+
+def test_padding_is_never_seen() -> None:
+    renderer = Renderer(tokenizer().get_vocab_size())
+    set_first_weights(renderer, 0)
+    batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
+    with torch.no_grad():
+        words = renderer.condition(batch)
+        whole = renderer.velocity(batch.noise, batch.times, batch.context, words)
+        longest = words.states.shape[1]
+        for item, count in enumerate(words.mask.sum(1).tolist()):
+            assert count <= longest
+            alone = type(words)(
+                words.states[item : item + 1, :count], words.mask[item : item + 1, :count]
+            )
+            one = slice(item, item + 1)
+            made = renderer.velocity(batch.noise[one], batch.times[one], batch.context[one], alone)
+            assert torch.allclose(made[0], whole[item], atol=1e-4)
