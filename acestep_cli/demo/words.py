@@ -61,9 +61,14 @@ def learnt_vocabulary() -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     return tuple(tokens), tuple(merges)
 
 
+def prompt_words() -> tuple[str, ...]:
+    """The words of prompts, captions and lyrics that the vocabulary is learnt from."""
+    return tuple(_WORDS.split())
+
+
 def _spellings() -> Counter[tuple[str, ...]]:
     counted: Counter[tuple[str, ...]] = Counter()
-    for word in _WORDS.split():
+    for word in prompt_words():
         counted[tuple(_SPACE + word)] += 2
         counted[tuple(word)] += 1
     counted.update(tuple(unit) for unit in _UNITS)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from acestep_cli.demo.words import prompt_words
 from training.band.recipes import BANDS
 from training.band.score import PARTS, Recipe
 from training.band.styles import STYLES
@@ -31,6 +32,7 @@ _MOODS = {
 }
 _NEUTRAL = ("catchy", "simple", "clean", "steady", "modern", "vintage", "dreamy", "punchy")
 _FAST_BPM, _SLOW_BPM = 125, 90
+_ASIDES = 0.25  # how often a caption holds other words too
 
 
 def caption_of(recipe: Recipe, random: np.random.Generator) -> str:
@@ -39,14 +41,21 @@ def caption_of(recipe: Recipe, random: np.random.Generator) -> str:
     style = _pick(STYLES[recipe.style].words, random)
     head = " ".join([*words, style])
     said = _instruments(recipe, random)
-    form = random.integers(4)
-    if form == 0:
-        return f"{head}, {', '.join(said)}"
-    if form == 1:
-        return f"{head} with {_listed(said)}"
-    if form == 2:
-        return f"{_listed(said)}, {head}"
-    return f"a {head} track with {_listed(said)}"
+    parts = (
+        [f"{head}, {', '.join(said)}"],
+        [f"{head} with {_listed(said)}"],
+        [_listed(said), head],
+        [f"a {head} track with {_listed(said)}"],
+    )[int(random.integers(4))]
+    if random.random() < _ASIDES:
+        parts.insert(int(random.integers(len(parts) + 1)), _aside(random))
+    return ", ".join(part for part in parts if part)
+
+
+def _aside(random: np.random.Generator) -> str:
+    """One to four words that say nothing of the music, so that nothing is read into them."""
+    words = [_pick(prompt_words(), random) for _ in range(int(random.integers(1, 5)))]
+    return " ".join(word.lower() for word in words if word.lower() not in _SAYING)
 
 
 def _adjectives(recipe: Recipe, random: np.random.Generator) -> list[str]:
@@ -70,7 +79,7 @@ def _speed(recipe: Recipe, random: np.random.Generator) -> str:
 
 def _instruments(recipe: Recipe, random: np.random.Generator) -> list[str]:
     for name, parts in BANDS.items():
-        if parts == recipe.parts:
+        if set(parts) == set(recipe.parts):
             return [_pick(_BAND_NAMES[name], random)]
     named = [_pick(_NAMES[part], random) for part in PARTS if part in recipe.parts]
     random.shuffle(named)
@@ -87,3 +96,23 @@ def _listed(names: Sequence[str]) -> str:
 
 def _pick(words: Sequence[str], random: np.random.Generator) -> str:
     return words[int(random.integers(len(words)))]
+
+
+def _saying() -> frozenset[str]:
+    """All words that do mean something in a caption."""
+    phrases = [
+        *(
+            word
+            for names in (_NAMES, _BAND_NAMES, _MOODS)
+            for row in names.values()
+            for word in row
+        ),
+        *(word for style in STYLES.values() for word in style.words),
+        *("fast", "upbeat", "energetic", "driving", "slow", "calm", "gentle", "mid", "tempo"),
+        *("only", "just", "solo", "no", "without", "not", "guitars", "string", "organ", "choir"),
+        *("kick", "snare", "hat", "hats", "cymbals", "claps", "percussion", "synth", "chords"),
+    ]
+    return frozenset(word for phrase in phrases for word in phrase.split())
+
+
+_SAYING = _saying()
