@@ -25,6 +25,7 @@ from acestep_cli.weights import places
 from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER, DEMO_SAMPLING
 from tests.conftest import GOLDEN
 from tests.unit.run.conftest import nobody
+from tests.unit.run.test_health import findings, found
 
 REMARK = "this is the built-in demonstration, a toy band"
 REMEDY = "for the real model: acestep models pull recommended"
@@ -160,6 +161,23 @@ def test_a_song_is_made_and_told_by_name(spec: Ask, demonstration: Path) -> None
     (dit,) = (one for one in outcome.record["checkpoints"] if one["kind"] == "dit")
     assert dit["name"] == DEMO and outcome.record["status"] == "succeeded"
     assert [event.message for event in heard if isinstance(event, Noted)] == [f"{REMARK}; {REMEDY}"]
+
+
+def test_the_demonstration_is_called_what_it_is(
+    tmp_path: Path, demonstration: Path, checkpoints: Path
+) -> None:
+    checks = found(findings(tmp_path))
+    check = checks["checkpoints"]
+    assert check.status == "warn" and "the built-in demonstration, a toy band" in check.detail
+    assert "acestep models pull recommended" in check.hint
+    assert (check.facts["model"], check.facts["demonstration"]) == ("demo", True)
+    assert check.facts["installed"] == []
+    assert (checks["planner"].status, checks["planner"].detail) == ("ok", DEMO_PLANNER)
+    assert f"demo and {DEMO_PLANNER}" in checks["memory"].detail and "tasks" not in checks
+    shutil.rmtree(demonstration / DEMO_PLANNER)
+    assert found(findings(tmp_path))["planner"].status == "ok"
+    real = found(findings(tmp_path, checkpoints=str(checkpoints)))["checkpoints"]
+    assert real.status == "ok" and "demo" not in real.detail
 
 
 class Understanding:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -27,7 +26,6 @@ from acestep_cli.hardware.memory import GIB, Memory
 from acestep_cli.run import health, trial
 from acestep_cli.run.check import Check, Findings, checked
 from acestep_cli.weights import places
-from acestep_cli.weights.demonstration import DEMO_PLANNER
 
 ROOT = Path(__file__).parents[3]
 
@@ -95,23 +93,6 @@ def test_without_a_planner_songs_are_made_all_the_same(tmp_path: Path, checkpoin
     assert "and no planner" in checks["memory"].detail
     assert "extract, lego and complete" in checks["tasks"].detail
     assert found(findings(tmp_path, checkpoints=str(here), no_lm=True))["planner"].status == "ok"
-
-
-def test_the_demonstration_is_called_what_it_is(
-    tmp_path: Path, demonstration: Path, checkpoints: Path
-) -> None:
-    checks = found(findings(tmp_path))
-    check = checks["checkpoints"]
-    assert check.status == "warn" and "the built-in demonstration, a toy band" in check.detail
-    assert "acestep models pull recommended" in check.hint
-    assert (check.facts["model"], check.facts["demonstration"]) == ("demo", True)
-    assert check.facts["installed"] == []
-    assert (checks["planner"].status, checks["planner"].detail) == ("ok", DEMO_PLANNER)
-    assert f"demo and {DEMO_PLANNER}" in checks["memory"].detail and "tasks" not in checks
-    shutil.rmtree(demonstration / DEMO_PLANNER)
-    assert found(findings(tmp_path))["planner"].status == "ok"
-    real = found(findings(tmp_path, checkpoints=str(checkpoints)))["checkpoints"]
-    assert real.status == "ok" and "demo" not in real.detail
 
 
 def test_weights_that_are_damaged_fail_the_checkpoints(tmp_path: Path, checkpoints: Path) -> None:
