@@ -16,10 +16,12 @@ from acestep_cli.models.dit import DiT, DiTLayer, Modulation
 from acestep_cli.models.encoders import PackedCondition, pack
 from acestep_cli.models.layers import rope_table
 from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
+from training.latents import TEMPO
 from training.renderer.attention import plain_attend
 from training.renderer.sizes import DIT, TEXT_ENCODER
 
 _SPREAD = 0.02
+_READING = 0.3  # weight of the error of the tempo that was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +50,25 @@ class Batch:
 class Renderer(nn.Module):
     """Text encoder and DiT checkpoint together, under the names of their tensors."""
 
+    tempo_sense: Tensor
+
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
         self.model = AceStepModel(AceStepConfig.from_json(configs.dit_config(DIT)))
         text = configs.qwen_config(TEXT_ENCODER, vocabulary, pad_id=0, eos_id=0)
         self.text = Qwen3Model(Qwen3Config.from_json(text))
+        sense = torch.randn(TEXT_ENCODER.stack.width, generator=torch.Generator().manual_seed(9))
+        self.register_buffer("tempo_sense", sense / sense.norm(), persistent=False)
 
-    def condition(self, batch: Batch) -> PackedCondition:
-        """Lyrics, timbre and text as one sequence; a dropped one is the null condition."""
+    def condition(self, batch: Batch, read: Tensor) -> PackedCondition:
+        """Lyrics, timbre and the text that was `read` [B, L, width] as one sequence; a dropped one
+        is the null condition."""
         encoder = self.model.encoder
         timbre = encoder.timbre_encoder(batch.timbre)[:, None].expand(len(batch.text), -1, -1)
         there = torch.ones(len(batch.text), 1, dtype=torch.bool)
         lyrics = encoder.lyric_encoder(self.text.embed(batch.lyrics), batch.lyric_mask)
         packed = pack(PackedCondition(lyrics, batch.lyric_mask), PackedCondition(timbre, there))
-        text = encoder.text_projector(self.text(batch.text))
+        text = encoder.text_projector(read)
         packed = pack(packed, PackedCondition(text, batch.text_mask))
         null = self.model.null_condition_emb.to(packed.states.dtype)
         states = torch.where(batch.dropped[:, None, None], null, packed.states)
@@ -85,14 +92,24 @@ class Renderer(nn.Module):
         return dit.unpatchify(dit.norm_out(h) * (1 + scale) + shift, noisy.shape[1]).float()
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Weighted mean square error of the velocity noise - latents, and the error of each channel
-        [64]."""
+        """Weighted mean square error of the velocity noise - latents, with that of the tempo as the
+        text encoder reads it; and the error of each channel [64]."""
         times = batch.times[:, None, None]
         noisy = times * batch.noise + (1 - times) * batch.latents
         with torch.autocast("cpu", torch.bfloat16):
-            made = self.velocity(noisy, batch.times, batch.context, self.condition(batch))
+            read = self.text(batch.text)
+            words = self.condition(batch, read)
+            made = self.velocity(noisy, batch.times, batch.context, words)
         error = (made - (batch.noise - batch.latents)).square()
-        return (error * batch.weight).mean(), error.detach().mean((0, 1))
+        misread = self._misread(read, batch)
+        return (error * batch.weight).mean() + _READING * misread, error.detach().mean((0, 1))
+
+    def _misread(self, read: Tensor, batch: Batch) -> Tensor:
+        """Mean square error of the tempo along a fixed direction of the last token's state: what
+        three digits mean is learnt much sooner so."""
+        last = batch.text_mask.sum(1) - 1
+        states = read[torch.arange(len(read)), last].float()
+        return (states @ self.tempo_sense - batch.latents[:, -1, TEMPO]).square().mean()
 
 
 def _layer(

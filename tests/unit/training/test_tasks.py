@@ -68,7 +68,7 @@ def test_padding_is_never_seen() -> None:
     set_first_weights(renderer, 0)
     batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
     with torch.no_grad():
-        words = renderer.condition(batch)
+        words = renderer.condition(batch, renderer.text(batch.text))
         whole = renderer.velocity(batch.noise, batch.times, batch.context, words)
         longest = words.states.shape[1]
         for item, count in enumerate(words.mask.sum(1).tolist()):
