@@ -1,0 +1,75 @@
+"""The measures on the band itself, whose tempo, key and parts are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from training.band.compose import compose
+from training.band.recipes import BANDS, draw_recipe
+from training.band.score import Recipe
+from training.band.synth import render, stems
+from training.measures.cleanliness import measure_cleanliness, usual_of
+from training.measures.instruments import band_features, train_ear
+from training.measures.key import estimate_key, judge_key
+from training.measures.likeness import chroma_correlation, si_sdr
+from training.measures.sound import Sound
+from training.measures.tempo import judge_tempo, pulses_of, train_meter
+
+SECONDS = 6.0
+DRUMS_AND_CHORDS = ("drums", "bass", "keys")
+
+
+def songs(
+    count: int, seed: int, parts: tuple[str, ...], *, withheld: bool = False
+) -> Iterator[tuple[Recipe, Sound]]:
+    for number in range(count):
+        random = np.random.default_rng((seed, number))
+        recipe = replace(draw_recipe(random, withheld=withheld), parts=parts)
+        yield recipe, render(compose(recipe, SECONDS, random))
+
+
+def test_tempo_and_key_of_unseen_songs() -> None:
+    known = [(song.bpm, pulses_of(sound)) for song, sound in songs(60, 1, DRUMS_AND_CHORDS)]
+    meter = train_meter(known, trees=60)
+    unseen = list(songs(12, 2, DRUMS_AND_CHORDS, withheld=True))
+    tempos = [judge_tempo(meter.tempo(pulses_of(sound)), song.bpm) for song, sound in unseen]
+    assert tempos.count("right") >= 9 and tempos.count("wrong") <= 1, tempos
+    keys = [judge_key(estimate_key(sound), song.keyscale) for song, sound in unseen]
+    assert keys.count("right") >= 10, keys
+
+
+def test_named_bands_are_told_apart() -> None:
+    def of_all(count: int, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+        for band, parts in BANDS.items():
+            for _, sound in songs(count, seed, parts, withheld=seed == 2):
+                yield band, band_features(sound)
+
+    ear = train_ear([*of_all(8, 1)])
+    told = [ear.named(features) == band for band, features in of_all(3, 2)]
+    assert sum(told) >= 11
+
+
+def test_the_band_is_clean() -> None:
+    measured = [
+        measure_cleanliness(sound) for parts in BANDS.values() for _, sound in songs(4, 3, parts)
+    ]
+    usual = usual_of(measured)
+    assert sum(not usual.faults(one) for one in measured) >= 15
+    _, sound = next(songs(1, 4, BANDS["full band"]))
+    assert usual.faults(measure_cleanliness(sound)) == ()
+    assert usual.faults(measure_cleanliness(np.clip(50 * sound, -1, 1) + 0.3))
+
+
+def test_stems_are_like_themselves_alone() -> None:
+    random = np.random.default_rng(5)
+    score = compose(replace(draw_recipe(random), parts=DRUMS_AND_CHORDS), SECONDS, random)
+    parts, mix = stems(score), render(score)
+    for stem in parts.values():
+        assert si_sdr(stem, stem) > 60 > 20 > si_sdr(mix, stem)
+    chords = render(score.only("keys"))
+    assert (
+        chroma_correlation(mix, chords) > 0.4 > chroma_correlation(mix, render(score.only("drums")))
+    )

@@ -1,0 +1,1 @@
+"""What the demonstration makes of requests it has never seen, beside chance and truth."""

@@ -1,0 +1,104 @@
+"""Songs by the package's own command line, several at a time, and what is heard of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+from acestep_cli.cli import main
+from acestep_cli.weights import places
+from acestep_cli.weights.demonstration import DEMO
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+# A float of 32 bits keeps what the decoder said.
+EXACT = ("--bit-depth", "32", "--no-config", "--quiet", "--force")
+_TAIL = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """Where songs are made: `folder` takes sounds and records, `checkpoints` is a set like the
+    packaged one (None: the packaged one), `jobs` processes work at once."""
+
+    folder: Path
+    checkpoints: Path | None
+    jobs: int
+
+    def path(self, name: str) -> Path:
+        """The file of the song `name`."""
+        return self.folder / "sounds" / f"{name}.wav"
+
+    def make(self, commands: Iterable[Sequence[str]]) -> None:
+        """Run `acestep` with the words of each of `commands`; RuntimeError for the first failure,
+        with the end of what it said."""
+        self.path("").parent.mkdir(parents=True, exist_ok=True)
+        self.spread(_run, [(self.folder, self.checkpoints, tuple(words)) for words in commands])
+
+    def spread(self, work: Callable[[Asked], Answer], things: Iterable[Asked]) -> list[Answer]:
+        """`work` of each of `things`, shared among the processes."""
+        things = list(things)
+        if self.jobs == 1 or len(things) < 2:
+            return [work(thing) for thing in things]
+        with ProcessPoolExecutor(self.jobs, get_context("spawn"), _alone) as pool:
+            return list(pool.map(work, things))
+
+
+def _alone() -> None:
+    """Each process has one core."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def _run(task: tuple[Path, Path | None, tuple[str, ...]]) -> None:
+    folder, checkpoints, words = task
+    _settle(folder, checkpoints)
+    told = folder / f"told-{os.getpid()}.txt"
+    with _streams_to(told):
+        try:
+            main([words[0], *_common(folder), *words[1:]])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    if code:
+        said = told.read_text("utf-8", "replace")[-_TAIL:]
+        raise RuntimeError(f"acestep {' '.join(words)} ended with {code}: {said}")
+    told.unlink()
+
+
+def _common(folder: Path) -> list[str]:
+    """Options of every command, which later ones overrule."""
+    return ["--model", DEMO, "--threads", "1", "--output-dir", str(folder / "jobs")]
+
+
+def _settle(folder: Path, checkpoints: Path | None) -> None:
+    """No settings of whoever measures, and the set to be measured where the package has its own."""
+    for name in [name for name in os.environ if name.startswith("ACESTEP_")]:
+        del os.environ[name]
+    os.environ["ACESTEP_HOME"] = str(folder / "home")
+    if checkpoints is not None:
+        places._DEMO = checkpoints
+
+
+@contextmanager
+def _streams_to(path: Path) -> Iterator[None]:
+    """Both standard streams, of libraries too, go to the file `path`."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with path.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, old in enumerate(saved, start=1):
+                os.dup2(old, number)
+                os.close(old)
