@@ -15,6 +15,7 @@ from training.autoencoder.decoder import train_decoder
 from training.autoencoder.encoder import train_encoder
 from training.codes import train_codes
 from training.export import write_set
+from training.planner.train import train_planner
 from training.renderer.train import train_renderer
 
 PACKAGED = Path(demo.__file__).parent / "checkpoint"
@@ -23,6 +24,7 @@ TRAINERS: Mapping[str, Callable[[Path], object]] = {
     "encoder": train_encoder,
     "codes": train_codes,
     "renderer": train_renderer,
+    "planner": train_planner,
 }
 
 

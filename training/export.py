@@ -12,12 +12,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from acestep_cli.demo import configs
+from acestep_cli.demo.sizes import AUDIO_CODES
 from acestep_cli.demo.vocabulary import write_tokenizer
 from training.autoencoder.decoder import train_decoder
 from training.autoencoder.encoder import train_encoder
 from training.autoencoder.export import VAE, vae_tensors
 from training.autoencoder.layers import Decoder, Encoder
 from training.codes import Codes, train_codes
+from training.planner.network import PLANNER, Planner
+from training.planner.train import train_planner
 from training.renderer.network import Renderer
 from training.renderer.sizes import DIT, SILENCE_FRAMES, TEXT_ENCODER
 from training.renderer.tasks import silence
@@ -41,6 +44,7 @@ def write_set(folder: Path, state: Path) -> None:
     fresh(folder)
     write_renderer(folder, renderer, codes)
     write_autoencoder(folder, encoder, decoder)
+    write_planner(folder, train_planner(state))
     write_notice(folder)
 
 
@@ -71,6 +75,18 @@ def write_autoencoder(folder: Path, encoder: Encoder, decoder: Decoder) -> None:
     vae.mkdir(parents=True, exist_ok=True)
     _write_json(vae / "config.json", configs.vae_config(VAE))
     _save(vae_tensors(encoder, decoder), vae / "diffusion_pytorch_model.safetensors")
+
+
+def write_planner(folder: Path, planner: Planner) -> None:
+    """Write `acestep-5Hz-lm-demo` into `folder`."""
+    place = folder / "acestep-5Hz-lm-demo"
+    place.mkdir(parents=True, exist_ok=True)
+    words = write_tokenizer(place, base=None, audio_codes=AUDIO_CODES, appends_end=False)
+    config = configs.qwen_config(
+        PLANNER, words.tokens, pad_id=words.end_of_text, eos_id=words.end_of_turn
+    )
+    _write_json(place / "config.json", config)
+    _save(planner.tensors(), place / "model.safetensors")
 
 
 def write_notice(folder: Path) -> None:

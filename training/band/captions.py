@@ -35,8 +35,9 @@ _FAST_BPM, _SLOW_BPM = 125, 90
 _ASIDES = 0.25  # how often a caption holds other words too
 
 
-def caption_of(recipe: Recipe, random: np.random.Generator) -> str:
-    """A caption that says style and instruments, sometimes mood, speed, key or meter too."""
+def caption_of(recipe: Recipe, random: np.random.Generator, *, asides: bool = True) -> str:
+    """A caption that says style and instruments, sometimes mood and speed too, and with `asides`
+    sometimes words that mean nothing."""
     words = _adjectives(recipe, random)
     style = _pick(STYLES[recipe.style].words, random)
     head = " ".join([*words, style])
@@ -47,7 +48,7 @@ def caption_of(recipe: Recipe, random: np.random.Generator) -> str:
         [_listed(said), head],
         [f"a {head} track with {_listed(said)}"],
     )[int(random.integers(4))]
-    if random.random() < _ASIDES:
+    if asides and random.random() < _ASIDES:
         parts.insert(int(random.integers(len(parts) + 1)), _aside(random))
     return ", ".join(part for part in parts if part)
 

@@ -1,0 +1,70 @@
+"""The planner's texts are the package's prompts, and its exported rows are what was trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from acestep_cli.demo import configs
+from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
+from acestep_cli.pipeline.metadata import parse_output
+from tests.unit.training.test_band import recipe
+from training.band.compose import compose
+from training.band.score import Score
+from training.planner import texts
+from training.planner.network import PLANNER, Planner
+from training.renderer.network import set_first_weights
+
+CODES = (5, 63_999, 17, 17)
+
+
+@pytest.fixture(scope="module")
+def score() -> Score:
+    return compose(recipe(meter=3), 10.0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("kind", ["generate", "expand", "format", "understand"])
+def test_the_answer_tells_the_song(
+    kind: str, score: Score, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "_SHARES", {kind: 1.0})
+    row = texts.sequence_of(score, CODES, np.random.default_rng(1))
+    decode = texts.tokenizer().decode
+    prompt = decode(list(row.ids[: row.answer]), skip_special_tokens=False)
+    answer = decode(list(row.ids[row.answer :]), skip_special_tokens=False)
+    assert prompt.endswith("<|im_start|>assistant\n")
+    assert answer.startswith("<think>\nbpm: 97\n")
+    assert answer.endswith("<|im_end|>")
+    fields = parse_output(answer).fields
+    assert fields["keyscale"] == "D minor"
+    assert fields["timesignature"] == "3"
+    assert fields["duration"] == "10"
+    if kind == "generate":
+        assert answer.endswith(f"</think>\n\n{texts.codes_text(CODES)}<|im_end|>")
+    else:
+        assert fields["genres"] == "rock"
+        assert "# Lyric\n[verse]" in answer
+    assert (texts.codes_text(CODES) in prompt) == (kind == "understand")
+
+
+def test_without_words_only_codes_are_learnt(score: Score, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_SHARES", {"unconditional": 1.0})
+    row = texts.sequence_of(score, CODES, np.random.default_rng(1))
+    first = texts.first_code_id()
+    assert row.ids[row.answer :] == (*(first + code for code in CODES), texts.end_id())
+
+
+def test_exported_rows_give_the_same_states(score: Score, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_SHARES", {"generate": 1.0})
+    planner = Planner(texts.first_code_id())
+    set_first_weights(planner, 0)
+    tensors = planner.tensors()
+    rows = len(tensors["model.embed_tokens.weight"])
+    package = Qwen3Model(
+        Qwen3Config.from_json(configs.qwen_config(PLANNER, rows, pad_id=0, eos_id=0))
+    )
+    package.load_state_dict({name.removeprefix("model."): v for name, v in tensors.items()})
+    ids = torch.tensor([texts.sequence_of(score, CODES, np.random.default_rng(1)).ids])
+    with torch.no_grad():
+        assert torch.allclose(planner.hidden(ids), package(ids), atol=1e-4)

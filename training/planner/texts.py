@@ -1,0 +1,132 @@
+"""What the planner is shown: the package's own prompts, with the answers that songs give."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from acestep_cli.demo.sizes import AUDIO_CODES
+from acestep_cli.demo.vocabulary import END_OF_TURN, write_tokenizer
+from acestep_cli.pipeline.metadata import cot_text
+from acestep_cli.pipeline.planner_prompts import (
+    codes_prompt,
+    cot_prompt,
+    format_prompt,
+    inspiration_prompt,
+    unconditional_prompt,
+    understand_prompt,
+)
+from training.band.captions import caption_of
+from training.band.lyrics import lyrics_of
+from training.band.score import Recipe, Score
+from training.band.styles import STYLES
+
+# How often each kind of text is shown.
+_SHARES = {
+    "generate": 0.55,
+    "unconditional": 0.08,
+    "expand": 0.15,
+    "format": 0.07,
+    "understand": 0.15,
+}
+_TOLD = 0.25  # how often a caption says key, meter or tempo in words of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Token ids, and the place from which on they are the planner's own."""
+
+    ids: tuple[int, ...]
+    answer: int
+
+
+@cache
+def tokenizer() -> Tokenizer:
+    """The planner's tokenizer."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_tokenizer(Path(folder), base=None, audio_codes=AUDIO_CODES, appends_end=False)
+        return Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+
+
+@cache
+def first_code_id() -> int:
+    """The id of `<|audio_code_0|>`; all codes follow."""
+    return tokenizer().get_vocab()["<|audio_code_0|>"]
+
+
+@cache
+def end_id() -> int:
+    """The id that ends a turn."""
+    return tokenizer().get_vocab()[END_OF_TURN]
+
+
+def sequence_of(score: Score, codes: tuple[int, ...], random: np.random.Generator) -> Sequence:
+    """A text of a kind drawn by its share about a song and its codes."""
+    kind = str(random.choice(list(_SHARES), p=list(_SHARES.values())))
+    recipe, lyrics = score.recipe, lyrics_of(score)
+    asked = told_caption(recipe, random)
+    fields: dict[str, object] = {
+        "bpm": recipe.bpm,
+        "caption": caption_of(recipe, random, asides=False),
+        "duration": int(score.seconds),
+        "keyscale": recipe.keyscale,
+        "language": "en",
+        "timesignature": str(recipe.meter),
+    }
+    if kind == "generate":
+        return _composed(asked, lyrics, cot_text(fields), codes)
+    if kind == "unconditional":
+        prompt = unconditional_prompt("")
+        return _joined(prompt, "", codes)
+    answer = f"{_with_genres(cot_text(fields), recipe)}\n\n# Lyric\n{lyrics}"
+    if kind == "expand":
+        instrumental = lyrics == "[Instrumental]"
+        return _joined(inspiration_prompt(asked, instrumental=instrumental), answer)
+    if kind == "format":
+        return _joined(format_prompt(asked, lyrics), answer)
+    return _joined(understand_prompt(codes_text(codes)), answer)
+
+
+def told_caption(recipe: Recipe, random: np.random.Generator) -> str:
+    """A caption that may also say key, meter and tempo."""
+    said = [caption_of(recipe, random)]
+    if random.random() < _TOLD:
+        said.append(f"in {recipe.keyscale}")
+    if random.random() < _TOLD:
+        waltz = recipe.meter == 3 and random.random() < 0.5
+        said.append("waltz" if waltz else f"in {recipe.meter}/4")
+    if random.random() < _TOLD / 2:
+        said.append(f"{recipe.bpm} bpm")
+    if random.random() < 0.5:
+        random.shuffle(said)
+    return (", " if random.random() < 0.7 else " ").join(said)
+
+
+def codes_text(codes: tuple[int, ...]) -> str:
+    """Codes as text."""
+    return "".join(f"<|audio_code_{code}|>" for code in codes)
+
+
+def _composed(caption: str, lyrics: str, reasoning: str, codes: tuple[int, ...]) -> Sequence:
+    """Both phases in one: the answer begins with the reasoning."""
+    whole = codes_prompt(caption, lyrics, reasoning)
+    before = len(tokenizer().encode(cot_prompt(caption, lyrics)).ids)
+    return replace(_joined(whole, "", codes), answer=before)
+
+
+def _joined(prompt: str, answer: str, codes: tuple[int, ...] = ()) -> Sequence:
+    encode, first = tokenizer().encode, first_code_id()
+    start = len(encode(prompt).ids)
+    ids = [*encode(prompt + answer).ids, *(first + code for code in codes), end_id()]
+    return Sequence(tuple(ids), start)
+
+
+def _with_genres(reasoning: str, recipe: Recipe) -> str:
+    """The reasoning with the style as its genre, where the grammar of descriptions has it."""
+    genre = STYLES[recipe.style].words[0]
+    return reasoning.replace("\nkeyscale:", f"\ngenres: {genre}\nkeyscale:", 1)

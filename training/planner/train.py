@@ -1,0 +1,61 @@
+"""Train the planner on the band's songs and the codes that the trained tokenizer gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.band.compose import compose
+from training.band.recipes import draw_recipe
+from training.codes import Codes, train_codes
+from training.latents import latents_of
+from training.loop import Plan, train
+from training.planner.network import Planner
+from training.planner.texts import first_code_id, sequence_of
+from training.renderer.attention import use_plain_attention
+from training.renderer.network import set_first_weights
+
+PLAN = Plan("planner", steps=4000, rate=2e-3, warmup=200, decay=0.997)
+SONGS = 8
+# Seconds of the songs of a batch, and how often they are drawn.
+LENGTHS = ((10, 0.55), (20, 0.2), (30, 0.2), (60, 0.05))
+_TEXT_WEIGHT = 2.0
+
+
+def train_planner(state: Path, plan: Plan = PLAN) -> Planner:
+    """The trained planner; its state lies in `state`."""
+    use_plain_attention()
+    codes = train_codes(state)
+    planner = Planner(first_code_id())
+    set_first_weights(planner, 5)
+
+    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
+        text, code = planner.loss(*batch(step, codes))
+        told = {"text": float(text.detach()), "codes": float(code.detach())}
+        return _TEXT_WEIGHT * text + code, told
+
+    return train(planner, plan, loss, state)  # type: ignore[return-value]
+
+
+def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor]:
+    """Ids [B, L] and what follows each of them [B, L], -1 where it is given or padding."""
+    random = np.random.default_rng((6, step))
+    seconds = LENGTHS[random.choice(len(LENGTHS), p=[share for _, share in LENGTHS])][0]
+    count = max(2, SONGS * 10 // seconds)
+    scores = [compose(draw_recipe(random), float(seconds), random) for _ in range(count)]
+    latents = torch.from_numpy(np.stack([latents_of(score) for score in scores]))
+    with torch.no_grad():
+        heard = codes.tokenizer(latents).indices.tolist()
+    rows = [
+        sequence_of(score, tuple(song), random) for score, song in zip(scores, heard, strict=True)
+    ]
+    longest = max(len(row.ids) for row in rows)
+    ids = torch.zeros(count, longest, dtype=torch.int64)
+    targets = torch.full((count, longest), -1, dtype=torch.int64)
+    for index, row in enumerate(rows):
+        ids[index, : len(row.ids)] = torch.tensor(row.ids)
+        targets[index, row.answer - 1 : len(row.ids) - 1] = torch.tensor(row.ids[row.answer :])
+    return ids, targets
