@@ -45,7 +45,7 @@ _CLOCK_SCALE = np.float32(np.sqrt(2))
 _LOUDNESS_SCALE = np.float32(3.0)
 _LEVEL_SCALE = np.float32(2.0)
 _VOWEL_SCALE = np.float32(2.0)
-_MIDDLE_BPM, _TEMPO_SCALE = 114.0, 2.2
+MIDDLE_BPM, TEMPO_SCALE = 114.0, 2.2
 
 
 def frames_of(seconds: float) -> int:
@@ -116,7 +116,12 @@ def _write_pulse(out: Latents, score: Score) -> None:
     out[:, BEAT] = np.sqrt(2) * np.stack([np.cos(beat), np.sin(beat)], axis=1)
     out[:, BAR] = np.sqrt(2) * np.cos(beat / score.recipe.meter)
     # The same in every frame: what a rotation of the beat by one frame depends on.
-    out[:, TEMPO] = _TEMPO_SCALE * np.log2(score.recipe.bpm / _MIDDLE_BPM)
+    out[:, TEMPO] = tempo_of(score.recipe.bpm)
+
+
+def tempo_of(bpm: float) -> float:
+    """A tempo as the TEMPO channel has it."""
+    return float(TEMPO_SCALE * np.log2(bpm / MIDDLE_BPM))
 
 
 def scaled(latents: Latents, gain: np.float32) -> Latents:

@@ -16,12 +16,13 @@ from acestep_cli.models.dit import DiT, DiTLayer, Modulation
 from acestep_cli.models.encoders import PackedCondition, pack
 from acestep_cli.models.layers import rope_table
 from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
-from training.latents import TEMPO
+from training.latents import MIDDLE_BPM, TEMPO_SCALE
 from training.renderer.attention import plain_attend
 from training.renderer.sizes import DIT, TEXT_ENCODER
 
 _SPREAD = 0.02
-_READING = 0.3  # weight of the error of the tempo that was read
+_READING = 1.0  # weight of the error of the tempo that was read
+_REACHES = (4.0, 16.0, 64.0)  # frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Batch:
     text, lyrics: token ids [B, L] with bool masks; timbre: reference latents, one for all
     [1, F, 64]; context: source and mask [B, T, 128]; latents: the truth [B, T, 64]; noise: as
     large; times: [B]; dropped: bool [B], whose condition is left out; weight: [B, T, 64] of each
-    error.
+    error; metas: token ids [M, L] of other songs' metadata, all as long, and their tempos [M].
     """
 
     text: Tensor
@@ -45,20 +46,21 @@ class Batch:
     times: Tensor
     dropped: Tensor
     weight: Tensor
+    metas: Tensor
+    tempos: Tensor
 
 
 class Renderer(nn.Module):
     """Text encoder and DiT checkpoint together, under the names of their tensors."""
 
-    tempo_sense: Tensor
+    sense: Tensor
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
         self.model = AceStepModel(AceStepConfig.from_json(configs.dit_config(DIT)))
         text = configs.qwen_config(TEXT_ENCODER, vocabulary, pad_id=0, eos_id=0)
         self.text = Qwen3Model(Qwen3Config.from_json(text))
-        sense = torch.randn(TEXT_ENCODER.stack.width, generator=torch.Generator().manual_seed(9))
-        self.register_buffer("tempo_sense", sense / sense.norm(), persistent=False)
+        self.register_buffer("sense", _directions(TEXT_ENCODER.stack.width), persistent=False)
 
     def condition(self, batch: Batch, read: Tensor) -> PackedCondition:
         """Lyrics, timbre and the text that was `read` [B, L, width] as one sequence; a dropped one
@@ -92,24 +94,33 @@ class Renderer(nn.Module):
         return dit.unpatchify(dit.norm_out(h) * (1 + scale) + shift, noisy.shape[1]).float()
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Weighted mean square error of the velocity noise - latents, with that of the tempo as the
-        text encoder reads it; and the error of each channel [64]."""
+        """Weighted mean square error of the velocity noise - latents and of tempos as the text
+        encoder reads them, which it learns much sooner so; and the error of each channel [64]."""
         times = batch.times[:, None, None]
         noisy = times * batch.noise + (1 - times) * batch.latents
         with torch.autocast("cpu", torch.bfloat16):
             read = self.text(batch.text)
+            metas = self.text(batch.metas)[:, -1].float()
             words = self.condition(batch, read)
             made = self.velocity(noisy, batch.times, batch.context, words)
         error = (made - (batch.noise - batch.latents)).square()
-        misread = self._misread(read, batch)
+        misread = (metas @ self.sense.T - turns(batch.tempos)).square().mean()
         return (error * batch.weight).mean() + _READING * misread, error.detach().mean((0, 1))
 
-    def _misread(self, read: Tensor, batch: Batch) -> Tensor:
-        """Mean square error of the tempo along a fixed direction of the last token's state: what
-        three digits mean is learnt much sooner so."""
-        last = batch.text_mask.sum(1) - 1
-        states = read[torch.arange(len(read)), last].float()
-        return (states @ self.tempo_sense - batch.latents[:, -1, TEMPO]).square().mean()
+
+def turns(tempos: Tensor) -> Tensor:
+    """What the text encoder is to say of tempos [n] as in the TEMPO latent: the same number, and
+    cosine and sine of how far the beat turns in each of `_REACHES` frames: [n, 7]."""
+    beats = MIDDLE_BPM * 2 ** (tempos / TEMPO_SCALE) / 60 / 25
+    angles = 2 * math.pi * beats[:, None] * torch.tensor(_REACHES)
+    return torch.cat([tempos[:, None], angles.cos(), angles.sin()], dim=1)
+
+
+def _directions(width: int) -> Tensor:
+    """Fixed orthonormal directions [7, width]."""
+    count = 1 + 2 * len(_REACHES)
+    drawn = torch.randn(count, width, generator=torch.Generator().manual_seed(9))
+    return torch.linalg.qr(drawn.T).Q.T.contiguous()
 
 
 def _layer(

@@ -16,7 +16,7 @@ from training.renderer.batches import make_batch
 from training.renderer.network import Renderer, set_first_weights
 from training.renderer.text import tokenizer
 
-PLAN = Plan("renderer", steps=9000, rate=1e-3, warmup=200, decay=0.998)
+PLAN = Plan("renderer", steps=10000, rate=1e-3, warmup=200, decay=0.998)
 
 
 def train_renderer(
