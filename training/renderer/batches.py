@@ -10,12 +10,12 @@ from training.latents import CHANNELS, CLOCK, PULSE, STROKES
 from training.renderer.network import Batch
 from training.renderer.sizes import SILENCE_FRAMES
 from training.renderer.tasks import Hints, draw_example, silence
-from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, metas_of, padded
+from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, padded, told_tempos
 
 # Frames and songs of a batch, and how often it is drawn.
 SHAPES = ((250, 8, 0.8), (500, 4, 0.12), (750, 3, 0.08))
 DROPPED = 0.1
-METAS = 48
+TOLD = 24
 TIMBRE_FRAMES = 750
 _WEIGHTS = ((PULSE, 3.0), (STROKES, 2.0), (CLOCK, 0.5))
 
@@ -44,7 +44,7 @@ def make_batch(
     context = torch.from_numpy(np.stack([song[2] for song in songs]))
     generator = torch.Generator().manual_seed(step)
     weight = channel_weights().expand_as(latents)
-    metas, tempos = metas_of(random, METAS)
+    told, told_mask, tempos = told_tempos(random, TOLD)
     return Batch(
         text=text,
         text_mask=text_mask,
@@ -57,7 +57,8 @@ def make_batch(
         times=draw_times(count, generator),
         dropped=torch.rand(count, generator=generator) < DROPPED,
         weight=weight,
-        metas=metas,
+        told=told,
+        told_mask=told_mask,
         tempos=tempos,
     )
 

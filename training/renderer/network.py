@@ -32,7 +32,7 @@ class Batch:
     text, lyrics: token ids [B, L] with bool masks; timbre: reference latents, one for all
     [1, F, 64]; context: source and mask [B, T, 128]; latents: the truth [B, T, 64]; noise: as
     large; times: [B]; dropped: bool [B], whose condition is left out; weight: [B, T, 64] of each
-    error; metas: token ids [M, L] of other songs' metadata, all as long, and their tempos [M].
+    error; told: token ids [M, L] of other prompts, with their mask, and their tempos [M].
     """
 
     text: Tensor
@@ -46,7 +46,8 @@ class Batch:
     times: Tensor
     dropped: Tensor
     weight: Tensor
-    metas: Tensor
+    told: Tensor
+    told_mask: Tensor
     tempos: Tensor
 
 
@@ -100,11 +101,12 @@ class Renderer(nn.Module):
         noisy = times * batch.noise + (1 - times) * batch.latents
         with torch.autocast("cpu", torch.bfloat16):
             read = self.text(batch.text)
-            metas = self.text(batch.metas)[:, -1].float()
+            told = self.text(batch.told)
             words = self.condition(batch, read)
             made = self.velocity(noisy, batch.times, batch.context, words)
         error = (made - (batch.noise - batch.latents)).square()
-        misread = (metas @ self.sense.T - turns(batch.tempos)).square().mean()
+        last = told[torch.arange(len(told)), batch.told_mask.sum(1) - 1].float()
+        misread = (last @ self.sense.T - turns(batch.tempos)).square().mean()
         return (error * batch.weight).mean() + _READING * misread, error.detach().mean((0, 1))
 
 

@@ -17,9 +17,8 @@ from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.prompts import caption_prompt, instruction_for, lyric_prompt, metas_text
 from training.band.captions import caption_of
 from training.band.lyrics import lyrics_of
-from training.band.recipes import FASTEST, MODES, SLOWEST
+from training.band.recipes import draw_recipe
 from training.band.score import Score
-from training.band.tuning import NOTE_NAMES
 from training.latents import tempo_of
 
 TEXT_ROOM, LYRIC_ROOM = 104, 64
@@ -74,24 +73,26 @@ def encode_prompt(plan: Plan, seconds: float, instruction: str) -> Prompt:
     return Prompt(tuple(encode(text).ids[:TEXT_ROOM]), tuple(encode(sung).ids[:LYRIC_ROOM]))
 
 
-def metas_of(random: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
-    """Token ids [count, L] of the end of prompts, the metadata, and their tempos [count] as latents
-    have them. Only prompts of the commonest length are taken, so that none is padded."""
-    rows: list[list[int]] = []
-    tempos: list[float] = []
-    digits = int(random.integers(2, 4))
-    while len(rows) < count:
-        bpm = int(random.integers(SLOWEST, FASTEST + 1))
-        key = f"{NOTE_NAMES[random.integers(12)]} {MODES[random.integers(2)]}"
+def told_tempos(random: np.random.Generator, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Token ids [count, L] of prompts that say all metadata, which of them are there, and their
+    tempos [count] as latents have them."""
+    recipes = [draw_recipe(random) for _ in range(count)]
+    rows = []
+    for recipe in recipes:
+        task = "text2music" if random.random() < 0.8 else "repaint"
+        seconds = float(random.choice((10, 10, 20, 30)))
         plan = Plan(
-            "", "", 10, "en", bpm=bpm, keyscale=key, timesignature=str(random.integers(3, 5))
+            caption=caption_of(recipe, random),
+            lyrics="",
+            bpm=recipe.bpm,
+            keyscale=recipe.keyscale,
+            timesignature=str(recipe.meter),
+            language="en",
+            duration=seconds,
         )
-        text = caption_prompt("", "", metas_text(plan, 10.0 if random.random() < 0.7 else 30.0))
-        ids = tokenizer().encode(text[text.index("# Metas") :]).ids
-        if len(str(bpm)) == digits and "#" not in key:
-            rows.append(ids)
-            tempos.append(tempo_of(bpm))
-    return torch.tensor(rows), torch.tensor(tempos)
+        rows.append(encode_prompt(plan, seconds, instruction_for(task)).text)
+    ids, mask = padded(rows, TEXT_ROOM)
+    return ids, mask, torch.tensor([tempo_of(recipe.bpm) for recipe in recipes])
 
 
 def padded(rows: list[tuple[int, ...]], room: int) -> tuple[Tensor, Tensor]:
