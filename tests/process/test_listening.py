@@ -47,7 +47,7 @@ SLOWER_DRUMS = Request("folk", "folk, drums only", 101, 9, "major", ("drums",), 
 FASTER_DRUMS = Request("house", "house, just drums", 122, 9, "major", ("drums",), 1)
 PIANO = Request("ballad", "ballad, solo piano", 92, 6, "minor", ("keys",), 1)
 # Drums are bright, the piano is not: share of the energy above these hertz, in dB.
-BRIGHT_HERTZ, PARTING_SHARE = 2500, -25.0
+BRIGHT_HERTZ, PARTING_SHARE = 2500, -30.0
 REPAINTED = "house with bass and drums"
 START, END = 1.5, 7.0
 CHANGED = 0.1

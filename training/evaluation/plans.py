@@ -67,7 +67,7 @@ def _plans(studio: Studio, words: dict[str, bool], each: int, seconds: float) ->
 
 
 def _metas(folder: Path) -> dict[str, Any]:
-    (record,) = folder.glob("*.json")
+    record = max(folder.glob("*.json"))  # the latest, by its name
     metas: dict[str, Any] = json.loads(record.read_text("utf-8"))["items"][0]["metas"]
     return metas
 

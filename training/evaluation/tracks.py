@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+
+from training.band.captions import caption_of
 from training.band.score import PARTS
 from training.band.synth import stems
 from training.evaluation.hearing import Heard, hear, hear_file, read_sound, write_sound
@@ -102,8 +106,12 @@ def _extract(own: Asked, studio: Studio) -> list[str]:
 
 def _add(verb: str, own: Asked, parts: Sequence[str], studio: Studio) -> list[str]:
     tracks = [word for part in parts for word in ("--track", TRACKS[part])]
+    caption = own.caption
+    if verb == "lego":  # its words say what the new track sounds like
+        alone = replace(own.recipe, parts=tuple(parts))
+        caption = caption_of(alone, np.random.default_rng(own.seed))
     return [
-        verb, str(studio.path(own.name)), own.caption, *own.words(), *tracks, "--no-lm",
+        verb, str(studio.path(own.name)), caption, *own.words(), *tracks, "--no-lm",
         "-o", str(studio.path(f"{own.name}-made")), *EXACT,
     ]  # fmt: skip
 
