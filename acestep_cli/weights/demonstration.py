@@ -15,7 +15,7 @@ from acestep_cli.weights.folder import lacking
 DEMO = "demo"
 DEMO_PLANNER = "acestep-5Hz-lm-demo"
 # What it samples with where nobody says otherwise.
-DEMO_SAMPLING = Sampling(steps=32, guidance=3.0, shift=1.0)
+DEMO_SAMPLING = Sampling(steps=32, guidance=2.0, shift=1.0)
 
 DEMO_WORDS = "the built-in demonstration, a toy band"
 REAL_ONE = f"for the real model: {fetch_command()}"
