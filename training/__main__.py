@@ -17,6 +17,7 @@ from training.codes import train_codes
 from training.export import write_set
 from training.planner.train import train_planner
 from training.renderer.train import train_renderer
+from training.start import start_from
 
 PACKAGED = Path(demo.__file__).parent / "checkpoint"
 TRAINERS: Mapping[str, Callable[[Path], object]] = {
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stages that are asked for, in order; a finished one is only loaded."""
     options = _parser().parse_args(argv)
     torch.set_num_threads(options.threads)
+    if options.start is not None:
+        start_from(options.start, options.state)
     for stage in options.stages:
         if stage == "export":
             write_set(options.out, options.state)
@@ -59,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--out", type=Path, default=PACKAGED, help="where the checkpoint set is written"
+    )
+    parser.add_argument(
+        "--start", type=Path, metavar="SET", help="begin from the weights of this set, not anew"
     )
     parser.add_argument(
         "--threads", type=int, default=1, help="of torch; two stages side by side need one each"

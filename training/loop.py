@@ -76,6 +76,15 @@ def train(module: nn.Module, plan: Plan, loss: Loss, state: Path) -> nn.Module:
     return mean
 
 
+def save_start(path: Path, module: nn.Module) -> None:
+    """A state of step 0 with the weights of `module`, unless there is a state at `path`."""
+    if path.is_file():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = module.state_dict()
+    torch.save({"module": weights, "mean": weights, "step": 0}, path)
+
+
 def finished(state: Path, plan: Plan) -> bool:
     """Whether `plan` was trained to its end in `state`."""
     path = state / f"{plan.name}.pt"
@@ -104,7 +113,8 @@ def _resume(
     state = torch.load(path, weights_only=True)
     module.load_state_dict(state["module"])
     mean.load_state_dict(state["mean"])
-    optimizer.load_state_dict(state["optimizer"])
+    if "optimizer" in state:
+        optimizer.load_state_dict(state["optimizer"])
     return int(state["step"])
 
 

@@ -1,0 +1,62 @@
+"""Begin from the weights of a written set, where the state of its training is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from training.autoencoder.layers import Decoder, Encoder
+from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
+from training.codes import Codes
+from training.loop import save_start
+from training.renderer.network import Renderer
+from training.renderer.text import tokenizer
+
+
+def start_from(folder: Path, state: Path) -> None:
+    """Write states of step 0 into `state` with the weights of the set in `folder`, for the networks
+    that have no state there. The planner always begins anew: its rows are not kept apart."""
+    dit = _read(folder / "demo" / "model.safetensors")
+    text = _read(folder / "Qwen3-Embedding-0.6B" / "model.safetensors")
+    vae = _plain(_read(folder / "vae" / "diffusion_pytorch_model.safetensors"))
+    renderer, codes = Renderer(tokenizer().get_vocab_size()), Codes()
+    encoder, decoder = Encoder(ENCODER_WIDTHS, STRIDES), Decoder(DECODER_WIDTHS, STRIDES[::-1])
+    named = {f"model.{name}": value for name, value in dit.items()}
+    _fill(renderer, named | {f"text.{name}": value for name, value in text.items()})
+    _fill(codes, dit)
+    _fill(encoder, _under(vae, "encoder."))
+    _fill(decoder, _under(vae, "decoder."))
+    modules = {"renderer": renderer, "codes": codes, "encoder": encoder, "decoder": decoder}
+    for name, module in modules.items():
+        save_start(state / f"{name}.pt", module)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    return {name: value.float() for name, value in load_file(path).items()}
+
+
+def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Gains and directions as weights."""
+    found = {}
+    for name, value in tensors.items():
+        if name.endswith(".weight_v"):
+            gain = tensors[name.removesuffix("_v") + "_g"]
+            norm = value.flatten(1).norm(dim=1)[:, None, None]
+            found[name.removesuffix("_v")] = gain * value / norm
+        elif not name.endswith(".weight_g"):
+            found[name] = value
+    return found
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
+
+
+@torch.no_grad()
+def _fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Every parameter from the tensor of its name, of which the first places belong to it."""
+    for name, parameter in module.named_parameters():
+        parameter.copy_(tensors[name][tuple(slice(size) for size in parameter.shape)])
