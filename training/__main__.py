@@ -11,6 +11,7 @@ import torch
 from platformdirs import user_cache_path
 
 from acestep_cli import demo
+from acestep_cli.weights.demonstration import is_whole
 from training.autoencoder.decoder import train_decoder
 from training.autoencoder.encoder import train_encoder
 from training.codes import train_codes
@@ -31,7 +32,10 @@ TRAINERS: Mapping[str, Callable[[Path], object]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stages that are asked for, in order; a finished one is only loaded."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.start is not None and not is_whole(options.start):
+        parser.error(f"--start {options.start} holds no whole set")
     torch.set_num_threads(options.threads)
     if options.start is not None:
         start_from(options.start, options.state)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from acestep_cli.weights.demonstration import is_whole
 from training.evaluation.covers import cover_rows
 from training.evaluation.making import Studio
 from training.evaluation.plans import planner_rows
@@ -74,19 +75,33 @@ def _write(path: Path, rows: Sequence[Row], asked: argparse.Namespace) -> None:
     path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
+def _count(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least 1")
+    return int(text)
+
+
+def _set(text: str) -> Path:
+    """A checkpoint set like the packaged one."""
+    if not is_whole(Path(text)):
+        raise argparse.ArgumentTypeError(f"{text} holds no whole set")
+    return Path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m training.evaluate", description=__doc__)
     parser.add_argument(
-        "--checkpoints", type=Path, help="a set like the packaged one, which is the default"
+        "--checkpoints", type=_set, help="a set like the packaged one, which is the default"
     )
-    parser.add_argument("--requests", type=int, default=48, help="songs that are asked for")
+    parser.add_argument("--requests", type=_count, default=48, help="songs that are asked for")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each")
     parser.add_argument(
         "--only", action="append", choices=tuple(PARTS),
         help=f"measure this alone; may be repeated; by default {', '.join(DEFAULT)}",
     )  # fmt: skip
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, help="processes that work at once"
+        "--jobs", type=_count, default=os.cpu_count() or 1, help="processes that work at once"
     )
     parser.add_argument("--out", type=Path, help="folder that keeps sounds and figures")
     return parser

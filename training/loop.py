@@ -85,12 +85,6 @@ def save_start(path: Path, module: nn.Module) -> None:
     torch.save({"module": weights, "mean": weights, "step": 0}, path)
 
 
-def finished(state: Path, plan: Plan) -> bool:
-    """Whether `plan` was trained to its end in `state`."""
-    path = state / f"{plan.name}.pt"
-    return path.is_file() and torch.load(path, weights_only=True)["step"] >= plan.steps
-
-
 def _set_rate(optimizer: torch.optim.Optimizer, plan: Plan, step: int) -> None:
     rise = min(1.0, (step + 1) / plan.warmup)
     fall = 0.5 * (1 + math.cos(math.pi * step / plan.steps))

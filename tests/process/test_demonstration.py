@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from acestep_cli.demo.tiny import build_set
-from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER, is_whole
+from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER
 from tests.conftest import GOLDEN
 from tests.demo_set import build_demonstration
 from tests.process.programs import acestep, environment, run
@@ -123,7 +123,6 @@ def test_looking_at_it_loads_nothing_heavy(tmp_path: Path, package: Path) -> Non
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(not is_whole(PACKAGED), reason="none is packaged")
 def test_the_packaged_one_makes_a_song(tmp_path: Path) -> None:
     done = run(acestep("generate", "lofi", *SONG, "--json"), tmp_path)
     assert dit_of(record_of(done)) == DEMO

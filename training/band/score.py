@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from training.band.tuning import NOTE_NAMES
 
@@ -64,7 +64,6 @@ class Score:
     seconds: float
     tones: tuple[Tone, ...]
     hits: tuple[Hit, ...]
-    syllables: tuple[str, ...] = field(default=())
 
     def only(self, *parts: str) -> Score:
         """The same song with `parts` alone."""
@@ -73,5 +72,4 @@ class Score:
             self.seconds,
             tuple(tone for tone in self.tones if tone.part in parts),
             self.hits if "drums" in parts else (),
-            self.syllables,
         )

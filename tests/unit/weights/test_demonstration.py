@@ -12,7 +12,7 @@ import pytest
 from acestep_cli.errors import CheckpointError, CheckpointMissing
 from acestep_cli.weights import places
 from acestep_cli.weights.catalog import ALL_TASKS, SAMPLING
-from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER, DEMO_SAMPLING, is_whole
+from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER, DEMO_SAMPLING
 from acestep_cli.weights.folder import lacking, open_folder
 from acestep_cli.weights.inventory import demonstration
 from acestep_cli.weights.locate import find_ears, find_set, installed
@@ -25,8 +25,6 @@ ROOT = Path(__file__).parents[3]
 PACKAGED = ROOT / "acestep_cli" / "demo" / "checkpoint"
 SMALL, LARGE = "acestep-5Hz-lm-0.6B", "acestep-5Hz-lm-4B"
 MEGABYTE = 1_000_000
-
-needs_the_packaged = pytest.mark.skipif(not is_whole(PACKAGED), reason="none is packaged")
 
 
 @pytest.fixture
@@ -180,7 +178,6 @@ def test_it_is_listed_as_one_thing(demo: Path, here: Path) -> None:
     assert damaged is not None and "model.safetensors" in damaged.fault
 
 
-@needs_the_packaged
 def test_the_packaged_one_is_small_and_whole(here: Path) -> None:
     files = [path for path in PACKAGED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 60 * MEGABYTE
@@ -205,7 +202,6 @@ def is_file_here(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-@needs_the_packaged
 def test_all_of_it_goes_into_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = project["tool"]["setuptools"]["package-data"]["acestep_cli.demo"]
