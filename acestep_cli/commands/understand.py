@@ -66,10 +66,12 @@ def understand(
     found = _codes_or_audio(source, resolved)
     # How long a song may be is none of its business.
     output.say(opening(resolved.request.replace(duration=None), output.verbs))
-    from acestep_cli.run.texts import Desk, describe, listen
+    from acestep_cli.run.texts import Desk, describe, listen, require_planner
 
     with output.voice() as observer, output.stop.polled():
         desk = Desk(resolved, observer, output.stop.cancelled)
+        if not codes_only:
+            require_planner(desk)
         codes = found if isinstance(found, tuple) else listen(desk, found)
         if codes_only:
             text = format_codes(codes)

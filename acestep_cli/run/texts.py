@@ -76,6 +76,12 @@ def describe(desk: Desk, codes: Sequence[int]) -> dict[str, Any]:
     return {**_song(thought.wish, seed), "audio_codes": format_codes(codes)}
 
 
+def require_planner(desk: Desk) -> None:
+    """CheckpointMissing or CheckpointError when no planner is there to describe what is heard:
+    better said before the listening, which takes its time, than after it."""
+    _planners(desk)
+
+
 def listen(desk: Desk, source: Path | bytes) -> tuple[int, ...]:
     """The audio codes, five a second, of an audio file or of its bytes."""
     from acestep_cli.audio import load_for_model
@@ -139,10 +145,16 @@ def _planning_places(desk: Desk) -> Sequence[Place]:
     return [place for place in places if place.is_demo == (request.model == DEMO)]
 
 
+def _planners(desk: Desk) -> tuple[Folder, ...]:
+    """The planners to choose from, at least one."""
+    name = desk.resolved.request.lm_model_path
+    return tuple(find_planners(name, _planning_places(desk), required=True))
+
+
 def _planner(desk: Desk, positions: int) -> tuple[Folder, Hardware]:
     """The planner to use and the policy for it alone."""
-    settings, request = desk.resolved.settings, desk.resolved.request
-    folders = find_planners(request.lm_model_path, _planning_places(desk), required=True)
+    settings = desk.resolved.settings
+    folders = _planners(desk)
     sizes = [planner_size(folder) for folder in folders]
     hardware = choose_hardware(settings, {}, sizes, positions=positions, required=True)
     if hardware.planner is None:

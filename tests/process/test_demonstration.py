@@ -136,3 +136,12 @@ def test_a_tiny_set_is_still_to_be_had(tmp_path: Path) -> None:
     )
     assert dit_of(record_of(done)) == "acestep-v15-turbo"
     assert "demonstration" not in done.stderr
+
+
+def test_a_missing_planner_is_told_before_the_listening(tmp_path: Path) -> None:
+    header = b"".join((b"RIFF", (36 + 96_000).to_bytes(4, "little"), b"WAVEfmt "))
+    (tmp_path / "a.wav").write_bytes(header)
+    done = run(acestep("understand", "a.wav"), tmp_path)
+    assert done.returncode == 3
+    assert "planner" in done.stderr
+    assert "listen" not in done.stderr
