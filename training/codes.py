@@ -16,9 +16,9 @@ from training.band.recipes import draw_recipe
 from training.latents import BASS, CHANNELS, CHORDS, CLOCK, MELODY, PULSE, STROKES, latents_of
 from training.loop import Plan, train
 from training.renderer.attention import use_plain_attention
-from training.renderer.network import set_first_weights
 from training.renderer.sizes import DIT
 from training.renderer.tasks import heard
+from training.renderer.weights import set_first_weights
 
 PLAN = Plan("codes", steps=4600, rate=2e-3, warmup=100, decay=0.995)
 SONGS, FRAMES = 16, 125

@@ -20,6 +20,7 @@ from acestep_cli.weights.demonstration import is_whole
 from training.evaluation.covers import cover_rows
 from training.evaluation.making import Studio
 from training.evaluation.plans import planner_rows
+from training.evaluation.references import reference_rows
 from training.evaluation.repaint import repaint_rows
 from training.evaluation.rows import Row, table_of
 from training.evaluation.songs import instrument_rows, song_rows
@@ -37,6 +38,7 @@ PARTS: dict[str, tuple[Rows, float]] = {
     "lego": (lego_rows, 1 / 8),
     "complete": (complete_rows, 1 / 8),
     "cover": (cover_rows, 1 / 8),
+    "reference": (reference_rows, 1 / 5),
     "planner": (planner_rows, 1.0),
 }
 DEFAULT = ("songs", "instruments", "repaint")

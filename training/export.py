@@ -23,8 +23,8 @@ from training.planner.network import PLANNER, Planner
 from training.planner.train import train_planner
 from training.renderer.network import Renderer
 from training.renderer.sizes import DIT, SILENCE_FRAMES, TEXT_ENCODER
-from training.renderer.tasks import silence
 from training.renderer.train import train_renderer
+from training.silence import silence
 
 NOTICE = """\
 The built-in demonstration checkpoint of acestep: a toy band.

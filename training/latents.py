@@ -114,9 +114,9 @@ def _write_pulse(out: Latents, score: Score) -> None:
     seconds = (np.arange(len(out)) + 0.5) * FRAME_SAMPLES / SAMPLE_RATE
     beat = 2 * np.pi * seconds / score.recipe.beat_seconds
     out[:, BEAT] = np.sqrt(2) * np.stack([np.cos(beat), np.sin(beat)], axis=1)
-    out[:, BAR] = np.sqrt(2) * np.cos(beat / score.recipe.meter)
+    out[:, BAR] = np.sqrt(2) * np.cos(beat / score.recipe.beats)
     # The same in every frame: what a rotation of the beat by one frame depends on.
-    out[:, TEMPO] = tempo_of(score.recipe.bpm)
+    out[:, TEMPO] = tempo_of(60 / score.recipe.beat_seconds)
 
 
 def tempo_of(bpm: float) -> float:

@@ -35,19 +35,25 @@ _FAST_BPM, _SLOW_BPM = 125, 90
 _ASIDES = 0.25  # how often a caption holds other words too
 
 
-def caption_of(recipe: Recipe, random: np.random.Generator, *, asides: bool = True) -> str:
-    """A caption that says style and instruments, sometimes mood and speed too, and with `asides`
-    sometimes words that mean nothing."""
+def caption_of(
+    recipe: Recipe, random: np.random.Generator, *, asides: bool = True, named: bool = True
+) -> str:
+    """A caption that says style and, if they are `named`, instruments, sometimes mood and speed
+    too, and with `asides` sometimes words that mean nothing."""
     words = _adjectives(recipe, random)
     style = _pick(STYLES[recipe.style].words, random)
     head = " ".join([*words, style])
-    said = _instruments(recipe, random)
+    said = _instruments(recipe, random) if named else []
     parts = (
-        [f"{head}, {', '.join(said)}"],
-        [f"{head} with {_listed(said)}"],
-        [_listed(said), head],
-        [f"a {head} track with {_listed(said)}"],
-    )[int(random.integers(4))]
+        [head]
+        if not said
+        else (
+            [f"{head}, {', '.join(said)}"],
+            [f"{head} with {_listed(said)}"],
+            [_listed(said), head],
+            [f"a {head} track with {_listed(said)}"],
+        )[int(random.integers(4))]
+    )
     if asides and random.random() < _ASIDES:
         parts.insert(int(random.integers(len(parts) + 1)), _aside(random))
     return ", ".join(part for part in parts if part)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.band.bars import Bar
 from training.band.score import VOWELS, Hit, Recipe, Score, Tone
-from training.band.styles import STYLES, Bar
+from training.band.styles import STYLES
 from training.band.tuning import on_grid
 
 # Steps of the scale (0 the tonic) of each chord; every round begins at home.
@@ -17,6 +18,9 @@ _ROUNDS = {
     "minor": ((0, 5, 3, 4), (0, 3, 4, 0), (0, 6, 5, 4), (0, 3, 0, 4), (0, 5, 6, 4)),
 }
 _SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
+# How long notes of the melody are, in beats, by meter.
+_LENGTHS = {4: (0.5, 1.0, 1.0, 2.0), 3: (0.5, 1.0, 1.0, 2.0), 6: (1 / 3, 2 / 3, 1.0, 1.0)}
+_SAME = 1e-6  # beats: what thirds leave over
 _SLOW_BPM = 95  # below, chords change twice a bar, so that a few seconds still tell the key
 
 
@@ -35,13 +39,13 @@ def compose(recipe: Recipe, seconds: float, random: np.random.Generator) -> Scor
     The same recipe, length and generator state give the same song.
     """
     bar = STYLES[recipe.style].bars[recipe.meter]
-    count = int(np.ceil(seconds / recipe.beat_seconds / recipe.meter))
+    count = int(np.ceil(seconds / recipe.beat_seconds / recipe.beats))
     chords = list(_harmony(recipe, count, random))
     tones: list[Tone] = []
     hits: list[Hit] = []
-    melody = list(_melody(recipe, chords, count * recipe.meter, random))
+    melody = list(_melody(recipe, chords, count * recipe.beats, random))
     for index in range(count):
-        first = index * recipe.meter
+        first = index * recipe.beats
         if "drums" in recipe.parts:
             hits += _bar_hits(recipe, bar, first, random)
         if "bass" in recipe.parts:
@@ -61,8 +65,8 @@ def compose(recipe: Recipe, seconds: float, random: np.random.Generator) -> Scor
 def _harmony(recipe: Recipe, bars: int, random: np.random.Generator) -> Iterator[Chord]:
     rounds = _ROUNDS[recipe.mode]
     steps = rounds[random.integers(len(rounds))]
-    beats = recipe.meter / 2 if recipe.bpm < _SLOW_BPM and recipe.meter == 4 else recipe.meter
-    for index in range(int(np.ceil(bars * recipe.meter / beats))):
+    beats = recipe.beats / 2 if recipe.bpm < _SLOW_BPM and recipe.meter == 4 else recipe.beats
+    for index in range(int(np.ceil(bars * recipe.beats / beats))):
         yield Chord(index * beats, beats, _triad(recipe, steps[index % len(steps)]))
 
 
@@ -112,14 +116,14 @@ def _bar_chords(
 def _melody(
     recipe: Recipe, chords: list[Chord], beats: int, random: np.random.Generator
 ) -> Iterator[Tone]:
-    """Chord tones on the beats, neighbours of the scale between them."""
+    """Chord tones on the beats, tones of the scale between them."""
     singers = [part for part in ("lead", "vocals") if part in recipe.parts]
     scale = [(recipe.root + step) % 12 for step in _SCALES[recipe.mode]]
     chance = STYLES[recipe.style].melody
     place = 0.0
     while place < beats and singers:
-        length = float(random.choice((0.5, 1.0, 1.0, 2.0)))
-        on_beat = place == int(place)
+        length = float(random.choice(_LENGTHS[recipe.meter]))
+        on_beat = abs(place - round(place)) < _SAME
         if random.random() < (max(chance, 0.5) if on_beat else chance):
             chord = _chord_at(chords, place).tones
             tone = int(random.choice(chord if on_beat else scale))

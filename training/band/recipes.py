@@ -18,6 +18,8 @@ BANDS: dict[str, tuple[str, ...]] = {
     "bass and drums": ("drums", "bass"),
     "full band": ("drums", "bass", "keys", "guitar", "lead"),
 }
+# How often each time signature is drawn; styles that have no bars in 6/8 play 4/4.
+_METERS = {4: 0.6, 3: 0.2, 6: 0.2}
 _WITHHELD = 0.1
 
 
@@ -32,7 +34,7 @@ def draw_recipe(
             int(random.integers(SLOWEST, FASTEST + 1)),
             int(random.integers(12)),
             str(random.choice(MODES)),
-            4 if random.random() < 0.7 else 3,
+            _draw_meter(random, style),
             _draw_parts(random, style),
         )
         if is_withheld(recipe) == withheld:
@@ -45,6 +47,11 @@ def is_withheld(recipe: Recipe) -> bool:
     name = f"{recipe.style}/{recipe.bpm}/{recipe.keyscale}"
     digest = hashlib.sha256(name.encode()).digest()
     return digest[0] / 256 < _WITHHELD
+
+
+def _draw_meter(random: np.random.Generator, style: str) -> int:
+    meter = int(random.choice(list(_METERS), p=list(_METERS.values())))
+    return meter if meter in STYLES[style].bars else 4
 
 
 def _draw_parts(random: np.random.Generator, style: str) -> tuple[str, ...]:

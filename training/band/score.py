@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.band.tuning import NOTE_NAMES
+from training.band.bars import BEATS
+from training.band.tuning import NOTE_NAMES, played_bpm
 
 DRUMS = ("kick", "snare", "hat", "cymbal", "clap")
 TONAL_PARTS = ("bass", "keys", "guitar", "pad", "lead", "vocals")
@@ -36,7 +37,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a song is asked to be. `meter` counts the beats of a bar; `parts` play."""
+    """What a song is asked to be. `meter` is its time signature, 3 (3/4), 4 (4/4) or 6 (6/8), whose
+    beat is three eighths; `parts` play."""
 
     style: str
     bpm: int
@@ -51,9 +53,14 @@ class Recipe:
         return f"{NOTE_NAMES[self.root]} {self.mode}"
 
     @property
+    def beats(self) -> int:
+        """Beats of a bar."""
+        return BEATS[self.meter]
+
+    @property
     def beat_seconds(self) -> float:
-        """Length of a beat."""
-        return 60.0 / self.bpm
+        """Length of a beat as the band plays it."""
+        return 60.0 / played_bpm(self.bpm)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ pitch. The multiples below are within 8 cents of equal temperament at A = 441.8 
 
 from __future__ import annotations
 
+import math
+
 SAMPLE_RATE = 48_000
 FRAME_SAMPLES = 1920  # 25 latent frames a second
 CONTROL_SAMPLES = 120  # envelopes are drawn at 400 Hz
@@ -22,6 +24,29 @@ NOTE_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 BASS_MULTIPLES = (84, 89, 94, 100, 106, 112, 119, 63, 67, 71, 75, 79)
 LOWEST_PITCH_CLASS = 7
 CHORD_OCTAVE, LEAD_OCTAVE = 2, 4  # chords sound one octave above the bass, the lead two
+
+
+# The tempos of the band's metronome, from SLOWEST_CLOCK_BPM up. Beats take the nearest of them, at
+# most 2.1 per cent away; slower ones are for bars, of which a quarter of each tempo is one too.
+SLOWEST_CLOCK_BPM = 15.0
+CLOCKS_PER_OCTAVE = 17
+CLOCKS = 62
+
+
+def clock_bpm(clock: float) -> float:
+    """Beats per minute of a clock, 0 to CLOCKS - 1."""
+    return float(SLOWEST_CLOCK_BPM * 2.0 ** (clock / CLOCKS_PER_OCTAVE))
+
+
+def nearest_clock(bpm: float) -> int:
+    """The clock, 0 to CLOCKS - 1, whose tempo is nearest to `bpm`."""
+    octaves = math.log2(bpm / SLOWEST_CLOCK_BPM)
+    return min(max(round(octaves * CLOCKS_PER_OCTAVE), 0), CLOCKS - 1)
+
+
+def played_bpm(bpm: float) -> float:
+    """The tempo that the band plays when it is asked for `bpm`: that of the nearest clock."""
+    return clock_bpm(nearest_clock(bpm))
 
 
 def on_grid(seconds: float) -> float:

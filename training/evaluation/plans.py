@@ -1,80 +1,141 @@
-"""What the planner makes of words about speed and mood."""
+"""What the planner makes of words about speed, mood, meter and key, and whether its codes keep the
+tempo that it wrote."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from training.band.styles import STYLES
-from training.evaluation.making import Studio
-from training.evaluation.rows import Row, mean
+from training.evaluation.hearing import hear_file, hear_truth
+from training.evaluation.judges import in_time, judges_of
+from training.evaluation.making import EXACT, Studio
+from training.evaluation.requests import draw_with
+from training.evaluation.rows import Row, judged, mean
+
+Metas = Mapping[str, Any]
 
 # Words that training has with tempos from 125 and up to 90; between them is where they part.
-_TEMPO_WORDS = {"fast": True, "energetic": True, "slow": False, "calm": False}
+_SPEEDS = {"fast": "fast", "energetic": "fast", "slow": "slow", "calm": "slow"}
 _PARTING_BPM = 107
-_MOOD_WORDS = {"happy": True, "bright": True, "sad": False, "dark": False}
+_MOODS = {"happy": "major", "bright": "major", "sad": "minor", "dark": "minor"}
+_METERS = {"in 3/4": "3", "waltz": "3", "in 4/4": "4", "in 6/8": "6"}
+_KEYS = {f"in {key}": key for key in ("D minor", "A minor", "C major", "F# minor", "G# major")}
 _OPTIONS = ("--plan-only", "--no-thinking", "--no-cot-caption", "--no-config", "--quiet")
+# Songs of the plans' own tempo, for each request that is asked for.
+_PLAYED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    words: str
-    wanted: bool
-    metas: dict[str, Any]
+class _Wish:
+    """A caption with a word whose meaning is to show in the metadata."""
+
+    caption: str
+    wanted: str
 
 
 def planner_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
-    """Whether tempo and mode follow the caption's words; `shuffled` is when they say the opposite
-    of them. Each word is asked for in `count` / 8 captions."""
-    each = max(count // 8, 1)
+    """Whether metadata follow the caption's words, each kind asked for `count` / 2 times, and
+    whether songs from codes have the tempo that the planner wrote."""
     rows = []
-    for measure, words, judge in (
-        ("planner: tempo words heeded", _TEMPO_WORDS, _is_fast),
-        ("planner: mood words heeded", _MOOD_WORDS, _is_major),
+    for measure, words, told in (
+        ("tempo", _SPEEDS, _speed),
+        ("mood", _MOODS, _mode),
+        ("meter", _METERS, _meter),
+        ("key", _KEYS, _key),
     ):
-        plans = _plans(studio, words, each, seconds)
-        told = [(judge(plan.metas), plan.wanted) for plan in plans]
-        right = mean(found is wanted for found, wanted in told)
-        opposite = mean(found is (not wanted) for found, wanted in told)
-        rows.append(Row(measure, right, opposite, 1.0, len(told)))
-    return rows
+        rows.append(_heeded(f"planner: {measure} words heeded", words, told, studio, count))
+    return [*rows, _played_row(studio, max(round(count * _PLAYED), 1), seconds)]
 
 
-def _plans(studio: Studio, words: dict[str, bool], each: int, seconds: float) -> list[_Plan]:
-    styles = sorted(STYLES)
-    asked = [
-        (f"{word} {STYLES[styles[number % len(styles)]].words[0]}", wanted, number)
-        for word, wanted in words.items()
-        for number in range(each)
-    ]
-    folders = [
-        studio.folder / "plans" / f"{caption.replace(' ', '-')}-{number}"
-        for caption, _, number in asked
-    ]
+def _heeded(
+    measure: str,
+    words: Mapping[str, str],
+    told: Callable[[Metas], str],
+    studio: Studio,
+    count: int,
+) -> Row:
+    wishes = _wishes(words, max(count // 2 // len(words), 1))
+    found = [told(metas) for metas in _plans(studio, measure.split()[1], wishes)]
+    right = mean(said == wish.wanted for said, wish in zip(found, wishes, strict=True))
+    chance = mean(
+        said == other.wanted
+        for place, said in enumerate(found)
+        for index, other in enumerate(wishes)
+        if index != place
+    )
+    return Row(measure, right, chance, 1.0, len(wishes))
+
+
+def _wishes(words: Mapping[str, str], each: int) -> list[_Wish]:
+    """Each word before or behind the name of a style that can have it."""
+    wishes = []
+    for word, wanted in words.items():
+        able = sorted(
+            name
+            for name, style in STYLES.items()
+            if words is not _METERS or int(wanted) in style.bars
+        )
+        for number in range(each):
+            style = STYLES[able[number % len(able)]].words[0]
+            behind = word.startswith("in ") or word == "waltz"
+            wishes.append(_Wish(f"{style}, {word}" if behind else f"{word} {style}", wanted))
+    return wishes
+
+
+def _plans(studio: Studio, kind: str, wishes: list[_Wish]) -> list[Metas]:
+    folders = [studio.folder / "plans" / f"{kind}-{number}" for number in range(len(wishes))]
     studio.make(
         [
-            "generate", caption, "--lyrics", "[Instrumental]", "--duration", f"{seconds:g}",
+            "generate", wish.caption, "--lyrics", "[Instrumental]", "--duration", "10",
             "--seed", str(number), "--output-dir", str(folder), *_OPTIONS,
         ]
-        for (caption, _, number), folder in zip(asked, folders, strict=True)
+        for number, (wish, folder) in enumerate(zip(wishes, folders, strict=True))
     )  # fmt: skip
-    return [
-        _Plan(caption, wanted, _metas(folder))
-        for (caption, wanted, _), folder in zip(asked, folders, strict=True)
+    return [_metas(folder) for folder in folders]
+
+
+def _played_row(studio: Studio, count: int, seconds: float) -> Row:
+    """Songs of drums and more, in which the planner chooses tempo and all else."""
+    asked = draw_with("planned", ("drums", "bass"), count, seconds)
+    folders = [studio.folder / "planned" / own.name for own in asked]
+    studio.make(
+        [
+            "generate", own.caption, "--lyrics", "[Instrumental]", "--duration", f"{seconds:g}",
+            "--seed", str(own.seed), "--output-dir", str(folder), "--audio-format", "wav", *EXACT,
+        ]
+        for own, folder in zip(asked, folders, strict=True)
+    )  # fmt: skip
+    planned = [
+        replace(own, recipe=replace(own.recipe, bpm=round(_metas(folder)["bpm"])))
+        for own, folder in zip(asked, folders, strict=True)
     ]
+    made = studio.spread(hear_file, [next(folder.glob("*.wav")) for folder in folders])
+    truth = studio.spread(hear_truth, planned)
+    tempos = judges_of(studio).tempos
+    return judged("planner: codes in its tempo", in_time, tempos(made), tempos(truth), planned)
 
 
-def _metas(folder: Path) -> dict[str, Any]:
+def _metas(folder: Path) -> Metas:
     record = max(folder.glob("*.json"))  # the latest, by its name
-    metas: dict[str, Any] = json.loads(record.read_text("utf-8"))["items"][0]["metas"]
+    metas: Metas = json.loads(record.read_text("utf-8"))["items"][0]["metas"]
     return metas
 
 
-def _is_fast(metas: dict[str, Any]) -> bool | None:
-    return None if metas["bpm"] is None else float(metas["bpm"]) > _PARTING_BPM
+def _speed(metas: Metas) -> str:
+    return "fast" if float(metas["bpm"] or 0) > _PARTING_BPM else "slow"
 
 
-def _is_major(metas: dict[str, Any]) -> bool | None:
-    return None if not metas["keyscale"] else str(metas["keyscale"]).endswith("major")
+def _mode(metas: Metas) -> str:
+    return str(metas["keyscale"]).rpartition(" ")[2]
+
+
+def _meter(metas: Metas) -> str:
+    return str(metas["timesignature"])
+
+
+def _key(metas: Metas) -> str:
+    return str(metas["keyscale"])

@@ -27,8 +27,11 @@ TARGETS = {
     "lego: key right": 0.6,
     "complete: tempo right": 0.7,
     "complete: key right": 0.6,
-    "planner: tempo words heeded": 0.8,
-    "planner: mood words heeded": 0.8,
+    "reference: nearer to its timbre": 0.8,
+    "planner: tempo words heeded": 0.9,
+    "planner: meter words heeded": 0.9,
+    "planner: key words heeded": 0.9,
+    "planner: codes in its tempo": 0.8,
 }
 
 

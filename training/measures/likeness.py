@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import librosa
 import numpy as np
 
 from training.band.tuning import SAMPLE_RATE
-from training.measures.sound import Sound, chroma
+from training.measures.sound import Sound, chroma, mono
 
 
 def si_sdr(estimate: Sound, truth: Sound) -> float:
@@ -44,6 +45,16 @@ def region_difference(one: Sound, other: Sound, start: float, end: float) -> flo
     if changed == 0:
         return 0.0
     return float(changed / size) if size > 0 else float(np.inf)
+
+
+def timbre_distance(one: Sound, other: Sound) -> float:
+    """Euclidean distance of the mean mel-frequency cepstra 1 to 12 (librosa), which say nothing of
+    level, key and tempo."""
+    first, second = (
+        librosa.feature.mfcc(y=mono(sound), sr=SAMPLE_RATE, n_mfcc=13)[1:].mean(axis=1)
+        for sound in (one, other)
+    )
+    return float(np.linalg.norm(first - second))
 
 
 def _centred(sound: Sound) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

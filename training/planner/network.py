@@ -69,9 +69,8 @@ class Planner(nn.Module):
             is_code = targets >= self.texts
             rows = self.rows(self.code_levels)
             code_scores = h[is_code] @ rows.T.to(h.dtype)
-        text = F.cross_entropy(text_scores.float(), targets[is_text])
-        codes = F.cross_entropy(code_scores.float(), targets[is_code] - self.texts)
-        return text, codes
+        codes = _mean_entropy(code_scores, targets[is_code] - self.texts)
+        return _mean_entropy(text_scores, targets[is_text]), codes
 
     @torch.no_grad()
     def tensors(self) -> dict[str, Tensor]:
@@ -81,6 +80,11 @@ class Planner(nn.Module):
         rows = self.rows(self.code_levels)
         found["embed_tokens.weight"] = torch.cat([found["embed_tokens.weight"], rows, reserved])
         return {f"model.{name}": value for name, value in found.items()}
+
+
+def _mean_entropy(scores: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross entropy of scores [n, rows]; 0 of none."""
+    return F.cross_entropy(scores.float(), targets, reduction="sum") / max(len(targets), 1)
 
 
 def _one_hot_levels() -> Tensor:

@@ -99,7 +99,7 @@ def told_caption(recipe: Recipe, random: np.random.Generator) -> str:
         said.append(f"in {recipe.keyscale}")
     if random.random() < _TOLD:
         waltz = recipe.meter == 3 and random.random() < 0.5
-        said.append("waltz" if waltz else f"in {recipe.meter}/4")
+        said.append("waltz" if waltz else f"in {recipe.meter}/{8 if recipe.meter == 6 else 4}")
     if random.random() < _TOLD / 2:
         said.append(f"{recipe.bpm} bpm")
     if random.random() < 0.5:

@@ -16,7 +16,7 @@ from training.loop import Plan, train
 from training.planner.network import Planner
 from training.planner.texts import first_code_id, sequence_of
 from training.renderer.attention import use_plain_attention
-from training.renderer.network import set_first_weights
+from training.renderer.weights import set_first_weights
 
 PLAN = Plan("planner", steps=4000, rate=2e-3, warmup=200, decay=0.997)
 SONGS = 8

@@ -8,23 +8,27 @@ import torch
 from training.band.styles import STYLES
 from training.latents import CHANNELS, CLOCK, PULSE, STROKES
 from training.renderer.network import Batch
+from training.renderer.reading import draw_told
 from training.renderer.sizes import SILENCE_FRAMES
-from training.renderer.tasks import Hints, draw_example, silence
-from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, padded, told_tempos
+from training.renderer.tasks import TIMBRE_FRAMES, Example, Hints, draw_example
+from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, padded
+from training.silence import silence
 
 # Frames and songs of a batch, and how often it is drawn.
 SHAPES = ((250, 8, 0.8), (500, 4, 0.12), (750, 3, 0.08))
 DROPPED = 0.1
 TOLD = 24
-TIMBRE_FRAMES = 750
+_EARLY, _EARLY_PULSE = 0.85, 3.0
 _WEIGHTS = ((PULSE, 3.0), (STROKES, 2.0), (CLOCK, 0.5))
 
 
-def channel_weights() -> torch.Tensor:
-    """Weight of each channel's error [64]: what carries the time counts more."""
-    weights = torch.ones(CHANNELS)
+def weights_of(times: torch.Tensor) -> torch.Tensor:
+    """Weight of each channel's error at times [B]: [B, 64]. What carries the beat counts more, the
+    most where the words alone tell it."""
+    weights = torch.ones(len(times), CHANNELS)
     for channels, weight in _WEIGHTS:
-        weights[channels] = weight
+        weights[:, channels] = weight
+    weights[times > _EARLY, PULSE] *= _EARLY_PULSE
     return weights
 
 
@@ -38,29 +42,38 @@ def make_batch(
     random = np.random.default_rng((2, step))
     frames, count, _ = shapes[random.choice(len(shapes), p=[shape[2] for shape in shapes])]
     songs = [draw_example(random, frames, styles, hints) for _ in range(count)]
-    text, text_mask = padded([song[0].text for song in songs], TEXT_ROOM)
-    lyrics, lyric_mask = padded([song[0].lyrics for song in songs], LYRIC_ROOM)
-    latents = torch.from_numpy(np.stack([song[1] for song in songs]))
-    context = torch.from_numpy(np.stack([song[2] for song in songs]))
+    text, text_mask = padded([song.prompt.text for song in songs], TEXT_ROOM)
+    lyrics, lyric_mask = padded([song.prompt.lyrics for song in songs], LYRIC_ROOM)
+    latents = torch.from_numpy(np.stack([song.truth for song in songs]))
+    context = torch.from_numpy(np.stack([song.context for song in songs]))
     generator = torch.Generator().manual_seed(step)
-    weight = channel_weights().expand_as(latents)
-    told, told_mask, tempos = told_tempos(random, TOLD)
+    times = draw_times(count, generator)
+    timbre, timbre_of = _timbres(songs)
     return Batch(
         text=text,
         text_mask=text_mask,
         lyrics=lyrics,
         lyric_mask=lyric_mask,
-        timbre=torch.from_numpy(silence(TIMBRE_FRAMES))[None],
+        timbre=timbre,
+        timbre_of=timbre_of,
         context=context,
         latents=latents,
         noise=torch.randn(latents.shape, generator=generator),
-        times=draw_times(count, generator),
+        times=times,
         dropped=torch.rand(count, generator=generator) < DROPPED,
-        weight=weight,
-        told=told,
-        told_mask=told_mask,
-        tempos=tempos,
+        weight=weights_of(times)[:, None].expand_as(latents),
+        told=draw_told(random, TOLD),
     )
+
+
+def _timbres(songs: list[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Silence and all references [R, F, 64], and which of them each song has [B]."""
+    timbres, places = [silence(TIMBRE_FRAMES)], []
+    for song in songs:
+        places.append(0 if song.reference is None else len(timbres))
+        if song.reference is not None:
+            timbres.append(song.reference)
+    return torch.from_numpy(np.stack(timbres)), torch.tensor(places)
 
 
 def draw_times(count: int, generator: torch.Generator) -> torch.Tensor:

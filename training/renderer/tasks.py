@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,16 +11,9 @@ from training.band.compose import compose
 from training.band.recipes import draw_recipe
 from training.band.score import PARTS, Recipe, Score
 from training.band.styles import STYLES
-from training.latents import (
-    BAR,
-    BEAT,
-    CHANNELS,
-    PULSE,
-    Latents,
-    latents_of,
-    scaled,
-)
+from training.latents import PULSE, Latents, latents_of, scaled
 from training.renderer.text import Prompt, prompt_of
+from training.silence import silence
 
 # How the tasks that work on single tracks call the band's parts.
 TRACKS: Mapping[str, str] = {
@@ -34,15 +27,28 @@ TRACKS: Mapping[str, str] = {
 }
 # How often each task is shown.
 SHARES: Mapping[str, float] = {
-    "text2music": 0.56,
-    "repaint": 0.14,
-    "extract": 0.08,
+    "text2music": 0.52,
+    "repaint": 0.12,
+    "extract": 0.14,
     "lego": 0.07,
     "complete": 0.07,
     "cover": 0.08,
 }
-Example = tuple[Prompt, Latents, Latents]  # words, truth [T, 64], context [T, 128]
+# How often a song has a reference, and how often its words then leave the instruments to that.
+_REFERRED, _UNNAMED = 0.25, 0.7
+TIMBRE_FRAMES, _CROPS = 750, 3
 Hints = Callable[[Latents], Latents]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """prompt: the words; truth [T, 64]; context: source and mask [T, 128]; reference: latents
+    [750, 64] of a song that sounds alike, None for none."""
+
+    prompt: Prompt
+    truth: Latents
+    context: Latents
+    reference: Latents | None = None
 
 
 def draw_example(
@@ -57,15 +63,7 @@ def draw_example(
         return _cover(recipe, frames, random, styles, hints)
     if task in ("extract", "lego", "complete"):
         return _tracks(task, _in_company(recipe, random), frames, random)
-    score = _play(recipe, frames, random)
-    return prompt_of(score, random), latents_of(score), _context(silence(frames))
-
-
-def silence(frames: int) -> Latents:
-    """The silence latent [frames, 64]: zeros, but for the mark of a beginning in frame 0."""
-    out = np.zeros((frames, CHANNELS), np.float32)
-    out[0, [BEAT.start, BAR]] = np.sqrt(2)
-    return out
+    return _song(recipe, frames, random)
 
 
 def heard(latents: Latents, random: np.random.Generator) -> Latents:
@@ -73,6 +71,28 @@ def heard(latents: Latents, random: np.random.Generator) -> Latents:
     out = latents + random.normal(0, 0.1, latents.shape).astype(np.float32)
     out[:, PULSE] = 0
     return out.astype(np.float32)
+
+
+def reference_of(score: Score, random: np.random.Generator) -> Latents:
+    """Latents [750, 64] of a reference as the package puts them together: three crops of 10 s."""
+    latents = heard(scaled(latents_of(score), _level(random)), random)
+    length = TIMBRE_FRAMES // _CROPS
+    starts = random.integers(0, len(latents) - length + 1, _CROPS)
+    return np.concatenate([latents[start : start + length] for start in starts])
+
+
+def _song(recipe: Recipe, frames: int, random: np.random.Generator) -> Example:
+    """A new song; its reference is another one of the same style and parts."""
+    score = _play(recipe, frames, random)
+    reference, named = None, True
+    if random.random() < _REFERRED:
+        other = replace(
+            draw_recipe(random, (recipe.style,)), meter=recipe.meter, parts=recipe.parts
+        )
+        reference = reference_of(compose(other, 14.0, random), random)
+        named = bool(random.random() >= _UNNAMED)
+    prompt = prompt_of(score, random, named=named)
+    return Example(prompt, latents_of(score), _context(silence(frames)), reference)
 
 
 def _play(recipe: Recipe, frames: int, random: np.random.Generator) -> Score:
@@ -97,7 +117,7 @@ def _repaint(score: Score, random: np.random.Generator) -> Example:
     source[inside] = silence(frames)[inside]
     mask = np.zeros_like(source)
     mask[inside] = 1
-    return prompt_of(score, random, "repaint"), target, _context(source, mask)
+    return Example(prompt_of(score, random, "repaint"), target, _context(source, mask))
 
 
 def _tracks(task: str, recipe: Recipe, frames: int, random: np.random.Generator) -> Example:
@@ -117,7 +137,7 @@ def _tracks(task: str, recipe: Recipe, frames: int, random: np.random.Generator)
     target = scaled(latents_of(score.only(*targets)), level)
     names = tuple(TRACKS[part] for part in PARTS if part in asked)
     described = replace(score, recipe=replace(recipe, parts=_sorted(targets)))
-    return prompt_of(described, random, task, names), target, _context(source)
+    return Example(prompt_of(described, random, task, names), target, _context(source))
 
 
 def _cover(
@@ -137,7 +157,7 @@ def _cover(
         style = other.style if recipe.meter in STYLES[other.style].bars else recipe.style
         changed = replace(recipe, style=style, parts=other.parts)
         score = _play(changed, frames, np.random.default_rng(seed))
-    return prompt_of(score, random, "cover"), latents_of(score), _context(source)
+    return Example(prompt_of(score, random, "cover"), latents_of(score), _context(source))
 
 
 def _in_company(recipe: Recipe, random: np.random.Generator) -> Recipe:

@@ -17,9 +17,7 @@ from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.prompts import caption_prompt, instruction_for, lyric_prompt, metas_text
 from training.band.captions import caption_of
 from training.band.lyrics import lyrics_of
-from training.band.recipes import draw_recipe
 from training.band.score import Score
-from training.latents import tempo_of
 
 TEXT_ROOM, LYRIC_ROOM = 104, 64
 _UNSAID = 0.08  # how often tempo, key or meter is left to the model
@@ -47,10 +45,12 @@ def prompt_of(
     random: np.random.Generator,
     task: str = "text2music",
     tracks: tuple[str, ...] = (),
+    *,
+    named: bool = True,
 ) -> Prompt:
-    """The prompts of a song, with a caption drawn for it."""
+    """The prompts of a song, with a caption drawn for it, which names its instruments or not."""
     recipe = score.recipe
-    caption = caption_of(recipe, random)
+    caption = caption_of(recipe, random, named=named)
     is_bare = random.random() < _BARE.get(task, 0.0)
     said = (random.random(3) >= _UNSAID) & (not is_bare)
     plan = Plan(
@@ -71,28 +71,6 @@ def encode_prompt(plan: Plan, seconds: float, instruction: str) -> Prompt:
     sung = lyric_prompt(plan.language, plan.lyrics)
     encode = tokenizer().encode
     return Prompt(tuple(encode(text).ids[:TEXT_ROOM]), tuple(encode(sung).ids[:LYRIC_ROOM]))
-
-
-def told_tempos(random: np.random.Generator, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Token ids [count, L] of prompts that say all metadata, which of them are there, and their
-    tempos [count] as latents have them."""
-    recipes = [draw_recipe(random) for _ in range(count)]
-    rows = []
-    for recipe in recipes:
-        task = "text2music" if random.random() < 0.8 else "repaint"
-        seconds = float(random.choice((10, 10, 20, 30)))
-        plan = Plan(
-            caption=caption_of(recipe, random),
-            lyrics="",
-            bpm=recipe.bpm,
-            keyscale=recipe.keyscale,
-            timesignature=str(recipe.meter),
-            language="en",
-            duration=seconds,
-        )
-        rows.append(encode_prompt(plan, seconds, instruction_for(task)).text)
-    ids, mask = padded(rows, TEXT_ROOM)
-    return ids, mask, torch.tensor([tempo_of(recipe.bpm) for recipe in recipes])
 
 
 def padded(rows: list[tuple[int, ...]], room: int) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,10 @@ from training.latents import BEAT, CLOCK, MELODY, STROKES, TEMPO, Latents
 from training.loop import Plan, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.batches import make_batch
-from training.renderer.network import Renderer, set_first_weights
+from training.renderer.network import Renderer
+from training.renderer.reading import train_reader
 from training.renderer.text import tokenizer
+from training.renderer.weights import set_first_weights
 
 PLAN = Plan("renderer", steps=10000, rate=1e-3, warmup=200, decay=0.998)
 
@@ -26,7 +28,8 @@ def train_renderer(
     use_plain_attention()
     renderer = Renderer(tokenizer().get_vocab_size())
     set_first_weights(renderer, 0)
-
+    if not (state / f"{plan.name}.pt").is_file():
+        renderer.text.load_state_dict(train_reader(state).text.state_dict())
     codes = train_codes(state)
 
     def hints(latents: Latents) -> Latents:

@@ -8,7 +8,7 @@ import pytest
 from training.band.captions import caption_of
 from training.band.compose import compose
 from training.band.lyrics import lyrics_of
-from training.band.recipes import BANDS, draw_recipe, is_withheld
+from training.band.recipes import BANDS, FASTEST, SLOWEST, draw_recipe, is_withheld
 from training.band.score import Recipe
 from training.band.styles import STYLES
 from training.band.synth import render, stems
@@ -18,6 +18,7 @@ from training.band.tuning import (
     LOWEST_PITCH_CLASS,
     PERIOD_SAMPLES,
     SAMPLE_RATE,
+    played_bpm,
 )
 
 BAND = ("drums", "bass", "keys", "guitar", "pad", "vocals")
@@ -39,8 +40,9 @@ def test_the_same_generator_plays_the_same_song() -> None:
     assert np.array_equal(render(first), render(second))
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("meter", [3, 4])
+@pytest.mark.parametrize(
+    ("style", "meter"), [(name, meter) for name, style in STYLES.items() for meter in style.bars]
+)
 def test_stems_add_up_and_stay_within_reach(style: str, meter: int) -> None:
     score = compose(recipe(style=style, meter=meter), 5.0, np.random.default_rng(1))
     parts = stems(score)
@@ -71,8 +73,15 @@ def test_onsets_keep_the_grid_and_the_tempo() -> None:
     score = compose(recipe(bpm=137), 10.0, np.random.default_rng(5))
     onsets = np.array([hit.onset for hit in score.hits])
     assert np.allclose(onsets * 100, np.round(onsets * 100))
-    eighths = onsets / (60 / 137 / 2)
-    assert np.abs(eighths - np.round(eighths)).max() < 0.005 / (60 / 137 / 2) + 1e-6
+    eighth = 60 / played_bpm(137) / 2
+    eighths = onsets / eighth
+    assert np.abs(eighths - np.round(eighths)).max() < 0.005 / eighth + 1e-6
+
+
+def test_every_tempo_is_played_within_the_room_between_two_clocks() -> None:
+    off = [played_bpm(bpm) / bpm - 1 for bpm in range(SLOWEST, FASTEST + 1)]
+    assert max(map(abs, off)) < 0.021
+    assert played_bpm(60) == pytest.approx(60) and played_bpm(120) == pytest.approx(120)
 
 
 def test_tones_repeat_after_16_frames_and_are_in_tune() -> None:

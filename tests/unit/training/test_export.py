@@ -16,9 +16,10 @@ from training.autoencoder.export import VAE, vae_tensors
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.codes import Codes
-from training.renderer.network import Renderer, set_first_weights
-from training.renderer.tasks import silence
+from training.renderer.network import Renderer
 from training.renderer.text import tokenizer
+from training.renderer.weights import set_first_weights
+from training.silence import silence
 
 
 @pytest.fixture(autouse=True)

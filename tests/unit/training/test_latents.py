@@ -8,6 +8,7 @@ import pytest
 from tests.unit.training.test_band import recipe
 from training.band.compose import compose
 from training.band.score import DRUMS, Score
+from training.band.tuning import nearest_clock, played_bpm
 from training.latents import (
     BAR,
     BASS,
@@ -23,6 +24,7 @@ from training.latents import (
     latents_of,
     scaled,
 )
+from training.silence import silence
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +69,11 @@ def test_a_stroke_is_shared_by_the_frames_around_it(score: Score) -> None:
 def test_the_pulse_turns_with_the_tempo(score: Score) -> None:
     latents = latents_of(score)
     angle = np.unwrap(np.arctan2(latents[:, BEAT][:, 1], latents[:, BEAT][:, 0]))
-    assert np.isclose(np.polyfit(np.arange(200), angle, 1)[0] * 25 * 60 / (2 * np.pi), 90)
+    played = played_bpm(90)
+    assert np.isclose(np.polyfit(np.arange(200), angle, 1)[0] * 25 * 60 / (2 * np.pi), played)
     assert np.ptp(latents[:, TEMPO]) == 0
     peaks = np.flatnonzero(latents[:, BAR] > 1.4)
-    assert np.all(np.abs(np.diff(peaks[np.diff(peaks, prepend=-9) > 1]) - 4 * 25 * 60 / 90) < 2)
+    assert np.all(np.abs(np.diff(peaks[np.diff(peaks, prepend=-9) > 1]) - 4 * 25 * 60 / played) < 2)
 
 
 def test_louder_latents_keep_clock_and_pulse(score: Score) -> None:
@@ -84,3 +87,22 @@ def test_louder_latents_keep_clock_and_pulse(score: Score) -> None:
 def test_frames_are_whole_ones() -> None:
     assert frames_of(10.0) == 250
     assert frames_of(0.99) == 24
+
+
+def test_the_silence_latent_runs_the_beat_and_the_bar_of_every_song() -> None:
+    bank = silence(250)
+    for bpm, meter in ((61, 4), (97, 3), (128, 4), (179, 6)):
+        song = recipe(style="folk", bpm=bpm, meter=meter)
+        latents = latents_of(compose(song, 10.0, np.random.default_rng(0))) / np.sqrt(2)
+        beat = nearest_clock(bpm)
+        column, frames = beat - beat % 2, slice(beat % 2, None, 2)
+        assert np.allclose(bank[frames, column : column + 2], latents[frames, BEAT], atol=1e-4)
+        bar = nearest_clock(played_bpm(bpm) / song.beats)
+        column, frames = bar - bar % 2, slice(bar % 2, None, 2)
+        assert np.allclose(bank[frames, column], latents[frames, BAR], atol=0.1)
+
+
+def test_the_silence_latent_is_marked_at_its_beginning() -> None:
+    marks = silence(40)[:, 62:]
+    assert marks[0].all()
+    assert not marks[1:].any()

@@ -8,7 +8,12 @@ import pytest
 from training.band.tuning import NOTE_NAMES, SAMPLE_RATE
 from training.measures.cleanliness import measure_cleanliness, usual_of
 from training.measures.key import estimate_key, judge_key
-from training.measures.likeness import chroma_correlation, region_difference, si_sdr
+from training.measures.likeness import (
+    chroma_correlation,
+    region_difference,
+    si_sdr,
+    timbre_distance,
+)
 from training.measures.sound import Sound
 from training.measures.tempo import judge_tempo, librosa_tempo, pulses_of
 
@@ -101,6 +106,12 @@ def test_the_same_harmony_is_alike_whoever_plays_it() -> None:
     assert chroma_correlation(song, higher) > 0.8
     assert chroma_correlation(song, other) < 0.3
     assert chroma_correlation(song, np.zeros_like(song)) == 0
+
+
+def test_timbre_knows_no_level_and_no_pitch() -> None:
+    low, high = chords((0, 4, 7)), chords((2, 6, 9))
+    assert timbre_distance(low, 0.5 * low) < 0.1
+    assert timbre_distance(low, high) < timbre_distance(low, noise(1)) / 3
 
 
 def test_a_difference_counts_where_it_is_asked_for() -> None:

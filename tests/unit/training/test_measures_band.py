@@ -32,13 +32,13 @@ def songs(
 
 
 def test_tempo_and_key_of_unseen_songs() -> None:
-    known = [(song.bpm, pulses_of(sound)) for song, sound in songs(60, 1, DRUMS_AND_CHORDS)]
+    known = [(song.bpm, pulses_of(sound)) for song, sound in songs(80, 1, DRUMS_AND_CHORDS)]
     meter = train_meter(known, trees=60)
-    unseen = list(songs(12, 2, DRUMS_AND_CHORDS, withheld=True))
+    unseen = list(songs(20, 2, DRUMS_AND_CHORDS, withheld=True))
     tempos = [judge_tempo(meter.tempo(pulses_of(sound)), song.bpm) for song, sound in unseen]
-    assert tempos.count("right") >= 9 and tempos.count("wrong") <= 1, tempos
+    assert tempos.count("right") >= 15 and tempos.count("wrong") <= 2, tempos
     keys = [judge_key(estimate_key(sound), song.keyscale) for song, sound in unseen]
-    assert keys.count("right") >= 10, keys
+    assert keys.count("right") >= 15, keys
 
 
 def test_named_bands_are_told_apart() -> None:

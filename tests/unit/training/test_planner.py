@@ -14,7 +14,7 @@ from training.band.compose import compose
 from training.band.score import Score
 from training.planner import texts
 from training.planner.network import PLANNER, Planner
-from training.renderer.network import set_first_weights
+from training.renderer.weights import set_first_weights
 
 CODES = (5, 63_999, 17, 17)
 
@@ -68,3 +68,14 @@ def test_exported_rows_give_the_same_states(score: Score, monkeypatch: pytest.Mo
     ids = torch.tensor([texts.sequence_of(score, CODES, np.random.default_rng(1)).ids])
     with torch.no_grad():
         assert torch.allclose(planner.hidden(ids), package(ids), atol=1e-4)
+
+
+def test_a_batch_of_texts_alone_is_learnt_from() -> None:
+    planner = Planner(texts.first_code_id())
+    set_first_weights(planner, 0)
+    ids = torch.tensor([[1, 2, 3]])
+    text, codes = planner.loss(ids, torch.tensor([[-1, 3, 4]]))
+    assert codes == 0
+    (text + codes).backward()
+    assert planner.model.norm.weight.grad is not None
+    assert torch.isfinite(planner.model.norm.weight.grad).all()

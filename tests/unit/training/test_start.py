@@ -12,8 +12,9 @@ from training import export
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.codes import Codes
-from training.renderer.network import Renderer, set_first_weights
+from training.renderer.network import Renderer
 from training.renderer.text import tokenizer
+from training.renderer.weights import set_first_weights
 from training.start import start_from
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from training.latents import PULSE
+from training.latents import BASS, CHORDS, MELODY, PULSE, STROKES
 from training.renderer import tasks
 from training.renderer.batches import make_batch
-from training.renderer.network import Renderer, set_first_weights
+from training.renderer.network import Renderer
 from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, tokenizer
+from training.renderer.weights import set_first_weights
+from training.silence import silence
 
 STYLES = ("rock", "folk")
 
@@ -32,7 +34,8 @@ def test_words_source_and_mask(task: str, monkeypatch: pytest.MonkeyPatch) -> No
         "cover": "Generate audio semantic tokens",
     }
     for seed in range(4):
-        words, target, context = example(task, monkeypatch, seed)
+        made = example(task, monkeypatch, seed)
+        words, target, context = made.prompt, made.truth, made.context
         text = tokenizer().decode(words.text)
         assert text.startswith(f"# Instruction\n{instructions[task]}")
         assert "- duration: 6 seconds" in text
@@ -46,12 +49,38 @@ def test_words_source_and_mask(task: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_repaint_keeps_what_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, target, context = example("repaint", monkeypatch)
+    made = example("repaint", monkeypatch)
+    target, context = made.truth, made.context
     kept = context[:, 64] == 0
     assert np.array_equal(target[kept], context[kept, :64])
     assert not target[kept][:, PULSE].any()
     assert target[~kept][:, PULSE].any()
-    assert not context[~kept, :64].any() or context[0, 64] == 1
+    assert np.array_equal(context[~kept, :64], silence(150)[~kept])
+
+
+def test_a_reference_stands_for_instruments_that_no_word_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "_REFERRED", 1.0)
+    monkeypatch.setattr(tasks, "_UNNAMED", 1.0)
+    for seed in range(6):
+        made = example("text2music", monkeypatch, seed)
+        assert made.reference is not None
+        assert made.reference.shape == (tasks.TIMBRE_FRAMES, 64)
+        assert not made.reference[:, PULSE].any()
+        for channels in (STROKES, BASS, CHORDS, MELODY):
+            plays = np.abs(made.truth[:, channels]).max() > 0.5
+            assert (np.abs(made.reference[:, channels]).max() > 0.8) == plays
+        caption = tokenizer().decode(made.prompt.text).split("# Caption\n")[1].split("\n\n")[0]
+        assert not {"drums", "bass", "piano", "guitar"} & set(caption.replace(",", "").split())
+
+
+def test_each_song_of_a_batch_has_its_own_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "_REFERRED", 0.5)
+    batch = make_batch(1, STYLES, shapes=((60, 8, 1.0),))
+    referred = batch.timbre_of[batch.timbre_of > 0]
+    assert referred.tolist() == list(range(1, len(batch.timbre)))
+    assert np.array_equal(batch.timbre[0], silence(tasks.TIMBRE_FRAMES))
 
 
 def test_batches_are_a_function_of_their_number() -> None:

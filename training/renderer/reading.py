@@ -1,0 +1,131 @@
+"""Teach the text encoder to read which clocks of the silence latent a prompt asks for.
+
+Of the three digits of a tempo and of a meter the DiT alone makes sense only after ten thousands of
+steps. So the encoder is told, in the state of a prompt's last token: one of 28 directions for the
+clock of the beat, one of 51 for the clock of the bar. What the DiT makes of them is its own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from acestep_cli.demo import configs
+from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
+from acestep_cli.pipeline.plan import Plan as SongPlan
+from acestep_cli.pipeline.prompts import instruction_for
+from training.band.captions import caption_of
+from training.band.recipes import FASTEST, SLOWEST, draw_recipe
+from training.band.score import Recipe
+from training.band.tuning import nearest_clock, played_bpm
+from training.loop import Plan, train
+from training.renderer.attention import use_plain_attention
+from training.renderer.sizes import TEXT_ENCODER
+from training.renderer.text import TEXT_ROOM, encode_prompt, padded, tokenizer
+from training.renderer.weights import set_first_weights
+
+PLAN = Plan("reader", steps=1000, rate=2e-3, warmup=100, decay=0.995)
+PROMPTS = 64
+_FIRST_BEAT = nearest_clock(SLOWEST)
+_BEATS = nearest_clock(FASTEST) - _FIRST_BEAT + 1
+_BARS = nearest_clock(FASTEST / 2) + 1
+# How strong a direction is said: a state has 128 squares in all.
+_STRENGTH = 4.0
+_TASKS = (("text2music", 0.8), ("repaint", 0.2))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Prompts that say all metadata: ids [M, L], the place of the last token of each [M], and
+    which directions it is to show [M, n]."""
+
+    ids: Tensor
+    last: Tensor
+    shown: Tensor
+
+
+class Reader(nn.Module):
+    """The text encoder alone."""
+
+    sense: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = configs.qwen_config(TEXT_ENCODER, tokenizer().get_vocab_size(), pad_id=0, eos_id=0)
+        self.text = Qwen3Model(Qwen3Config.from_json(config))
+        self.register_buffer("sense", directions(TEXT_ENCODER.stack.width), persistent=False)
+
+
+def train_reader(state: Path, plan: Plan = PLAN) -> Reader:
+    """The trained text encoder, from which the renderer goes on; its state lies in `state`."""
+    use_plain_attention()
+    reader = Reader()
+    set_first_weights(reader, 0)
+
+    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
+        told = draw_told(np.random.default_rng((8, step)), PROMPTS)
+        with torch.autocast("cpu", torch.bfloat16):
+            states = reader.text(told.ids)
+        return misread(states, told, reader.sense), {"right": _right(states, told, reader.sense)}
+
+    return train(reader, plan, loss, state)  # type: ignore[return-value]
+
+
+def draw_told(random: np.random.Generator, count: int) -> Told:
+    """`count` prompts of songs that may be trained on."""
+    recipes = [draw_recipe(random) for _ in range(count)]
+    rows = []
+    for recipe in recipes:
+        task = "text2music" if random.random() < _TASKS[0][1] else "repaint"
+        seconds = float(random.choice((10, 10, 20, 30)))
+        plan = SongPlan(
+            caption=caption_of(recipe, random),
+            lyrics="",
+            bpm=recipe.bpm,
+            keyscale=recipe.keyscale,
+            timesignature=str(recipe.meter),
+            language="en",
+            duration=seconds,
+        )
+        rows.append(encode_prompt(plan, seconds, instruction_for(task)).text)
+    ids, mask = padded(rows, TEXT_ROOM)
+    shown = torch.stack([_shown(recipe) for recipe in recipes])
+    return Told(ids, mask.sum(1) - 1, shown)
+
+
+def directions(width: int) -> Tensor:
+    """Fixed orthonormal directions [n, width]."""
+    drawn = torch.randn(_BEATS + _BARS, width, generator=torch.Generator().manual_seed(9))
+    return torch.linalg.qr(drawn.T).Q.T.contiguous()
+
+
+def misread(states: Tensor, told: Told, sense: Tensor) -> Tensor:
+    """Mean square error, summed over the directions, of what states [M, L, width] show."""
+    return (_said(states, told, sense) - told.shown).square().sum(1).mean()
+
+
+def _shown(recipe: Recipe) -> Tensor:
+    beat = played_bpm(recipe.bpm)
+    shown = torch.zeros(_BEATS + _BARS)
+    shown[nearest_clock(beat) - _FIRST_BEAT] = _STRENGTH
+    shown[_BEATS + nearest_clock(beat / recipe.beats)] = _STRENGTH
+    return shown
+
+
+def _said(states: Tensor, told: Told, sense: Tensor) -> Tensor:
+    return states[torch.arange(len(states)), told.last].float() @ sense.T
+
+
+@torch.no_grad()
+def _right(states: Tensor, told: Told, sense: Tensor) -> float:
+    """The share of prompts whose beat is read as its own clock or the next one."""
+    said, shown = _said(states, told, sense)[:, :_BEATS], told.shown[:, :_BEATS]
+    return float(((said.argmax(1) - shown.argmax(1)).abs() <= 1).float().mean())
+
+
+assert math.sqrt(TEXT_ENCODER.stack.width) > _STRENGTH * math.sqrt(2)
