@@ -1,7 +1,8 @@
-"""Scores to sound: oscillators that never stop, opened and closed by envelopes, and fixed drums.
+"""Scores to sound: oscillators and noises that never stop, opened and closed by envelopes.
 
 A tone's phase depends on the time since the song began and on nothing else, as in a tonewheel
-organ; each drum is one fixed waveform. So the latents can say exactly what sounds.
+organ; the noise of each drum repeats with every latent frame. So the latents can say exactly what
+sounds, and a decoder need not remember minutes of noise.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from training.band.tuning import (
     BASS_MULTIPLES,
     CHORD_OCTAVE,
     CONTROL_SAMPLES,
+    FRAME_SAMPLES,
     LEAD_OCTAVE,
     PERIOD_SAMPLES,
     SAMPLE_RATE,
@@ -53,6 +55,13 @@ _PAN = {
 # Two formants of each vowel in hertz, textbook values of a low female voice.
 _FORMANTS = {"a": (800, 1250), "e": (480, 1900), "i": (330, 2300), "o": (480, 880), "u": (340, 720)}
 _DRUM_GAIN = {"kick": 0.5, "snare": 0.28, "hat": 0.13, "cymbal": 0.12, "clap": 0.22}
+_NOISE_BANDS = {
+    "kick": (200, 12000),
+    "snare": (700, 9000),
+    "hat": (6000, 15000),
+    "cymbal": (6000, 15000),
+    "clap": (900, 4500),
+}
 _DRUM_PAN = {"hat": (0.85, 1.15), "cymbal": (1.15, 0.85)}
 
 
@@ -129,41 +138,48 @@ def _drums(score: Score) -> Wave:
     out = silence(score)
     for hit in score.hits:
         start = round(hit.onset * SAMPLE_RATE)
-        wave = drum_wave(hit.drum)[: out.shape[1] - start]
+        tone, envelope = _drum(hit.drum)
+        length = min(len(tone), out.shape[1] - start)
+        noise = _noise(hit.drum)[(start + np.arange(length)) % FRAME_SAMPLES]
+        wave = tone[:length] + envelope[:length] * noise
         left, right = _DRUM_PAN.get(hit.drum, (1.0, 1.0))
         gain = hit.velocity * _DRUM_GAIN[hit.drum]
-        out[0, start : start + len(wave)] += gain * left * wave
-        out[1, start : start + len(wave)] += gain * right * wave
+        out[0, start : start + length] += gain * left * wave
+        out[1, start : start + length] += gain * right * wave
     return out
 
 
 @cache
-def drum_wave(drum: str) -> Wave:
-    """One stroke, mono float32, peak near 1: always the same samples."""
-    random = np.random.default_rng(DRUMS.index(drum))
+def _drum(drum: str) -> tuple[Wave, Wave]:
+    """One stroke: its tone, and the envelope of its noise; together the peak is near 1."""
     seconds = {"kick": 0.28, "snare": 0.2, "hat": 0.06, "cymbal": 0.4, "clap": 0.16}[drum]
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    noise = random.standard_normal(len(time))
+    tone = np.zeros(len(time))
     if drum == "kick":
-        wave = np.sin(2 * np.pi * (50 * time + 4.5 * (1 - np.exp(-time * 30)))) * np.exp(-time * 13)
-        wave += 0.15 * np.exp(-time * 300) * noise
+        tone = np.sin(2 * np.pi * (50 * time + 4.5 * (1 - np.exp(-time * 30)))) * np.exp(-time * 13)
+        envelope = 0.15 * np.exp(-time * 300)
     elif drum == "snare":
-        wave = 0.5 * np.sin(2 * np.pi * 185 * time) * np.exp(-time * 22)
-        wave += 0.45 * _band(noise, 700, 9000) * np.exp(-time * 24)
+        tone = 0.5 * np.sin(2 * np.pi * 185 * time) * np.exp(-time * 22)
+        envelope = 0.45 * np.exp(-time * 24)
     elif drum == "clap":
         bursts = np.zeros(len(time))
         for at in (0, 0.012, 0.024):
             bursts += np.exp(-np.maximum(time - at, 0) * 90) * (time >= at)
-        wave = 0.5 * _band(noise, 900, 4500) * (0.6 * bursts + 0.5 * np.exp(-time * 28))
+        envelope = 0.5 * (0.6 * bursts + 0.5 * np.exp(-time * 28))
     else:
-        wave = 0.5 * _band(noise, 6000, 15000) * np.exp(-time * (70 if drum == "hat" else 11))
+        envelope = 0.5 * np.exp(-time * (70 if drum == "hat" else 11))
     fade = np.minimum(1, (seconds - time) * 100)
-    return (wave * fade).astype(np.float32)
+    return (tone * fade).astype(np.float32), (envelope * fade).astype(np.float32)
 
 
-def _band(noise: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+@cache
+def _noise(drum: str) -> Wave:
+    """One latent frame of the noise behind a drum, mean square 1, in its band: it always runs, as
+    the tones do, and strokes open it."""
+    noise = np.random.default_rng(DRUMS.index(drum)).standard_normal(FRAME_SAMPLES)
+    low, high = _NOISE_BANDS[drum]
     spectrum = np.fft.rfft(noise)
-    hertz = np.fft.rfftfreq(len(noise), 1 / SAMPLE_RATE)
+    hertz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE)
     spectrum *= 1 / (1 + (low / np.maximum(hertz, 1)) ** 6) / (1 + (hertz / high) ** 6)
-    wave = np.fft.irfft(spectrum, len(noise))
-    return wave / wave.std()
+    wave = np.fft.irfft(spectrum, FRAME_SAMPLES)
+    return (wave / wave.std()).astype(np.float32)

@@ -2,7 +2,7 @@
 
 Of the three digits of a tempo and of a meter the DiT alone makes sense only after ten thousands of
 steps. So the encoder is told, in the state of a prompt's last token: one of 28 directions for the
-clock of the beat, one of 51 for the clock of the bar. What the DiT makes of them is its own.
+clock of the beat, one of 45 for the clock of the bar.
 """
 
 from __future__ import annotations
@@ -31,22 +31,27 @@ from training.renderer.weights import set_first_weights
 
 PLAN = Plan("reader", steps=1000, rate=2e-3, warmup=100, decay=0.995)
 PROMPTS = 64
-_FIRST_BEAT = nearest_clock(SLOWEST)
-_BEATS = nearest_clock(FASTEST) - _FIRST_BEAT + 1
+FIRST_BEAT = nearest_clock(SLOWEST)
+BEATS = nearest_clock(FASTEST) - FIRST_BEAT + 1
 _BARS = nearest_clock(FASTEST / 2) + 1
 # How strong a direction is said: a state has 128 squares in all.
-_STRENGTH = 4.0
+STRENGTH = 4.0
 _TASKS = (("text2music", 0.8), ("repaint", 0.2))
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Prompts that say all metadata: ids [M, L], the place of the last token of each [M], and
-    which directions it is to show [M, n]."""
+    """Prompts that say all metadata: ids [M, L], which of them are there, bool [M, L], and which
+    directions the last one is to show [M, n]."""
 
     ids: Tensor
-    last: Tensor
+    mask: Tensor
     shown: Tensor
+
+    @property
+    def last(self) -> Tensor:
+        """The place of the last token of each [M]."""
+        return self.mask.sum(1) - 1
 
 
 class Reader(nn.Module):
@@ -95,25 +100,29 @@ def draw_told(random: np.random.Generator, count: int) -> Told:
         rows.append(encode_prompt(plan, seconds, instruction_for(task)).text)
     ids, mask = padded(rows, TEXT_ROOM)
     shown = torch.stack([_shown(recipe) for recipe in recipes])
-    return Told(ids, mask.sum(1) - 1, shown)
+    return Told(ids, mask, shown)
 
 
 def directions(width: int) -> Tensor:
     """Fixed orthonormal directions [n, width]."""
-    drawn = torch.randn(_BEATS + _BARS, width, generator=torch.Generator().manual_seed(9))
+    drawn = torch.randn(BEATS + _BARS, width, generator=torch.Generator().manual_seed(9))
     return torch.linalg.qr(drawn.T).Q.T.contiguous()
 
 
 def misread(states: Tensor, told: Told, sense: Tensor) -> Tensor:
-    """Mean square error, summed over the directions, of what states [M, L, width] show."""
-    return (_said(states, told, sense) - told.shown).square().sum(1).mean()
+    """Mean square error, summed over the directions, of what states [M, L, width] show: the last
+    one its clocks, all others nothing, so that it can be told from them."""
+    error = (_said(states, told, sense) - told.shown).square().sum(1).mean()
+    others = told.mask.clone()
+    others[torch.arange(len(others)), told.last] = False
+    return error + (states[others].float() @ sense.T).square().sum(1).mean()
 
 
 def _shown(recipe: Recipe) -> Tensor:
     beat = played_bpm(recipe.bpm)
-    shown = torch.zeros(_BEATS + _BARS)
-    shown[nearest_clock(beat) - _FIRST_BEAT] = _STRENGTH
-    shown[_BEATS + nearest_clock(beat / recipe.beats)] = _STRENGTH
+    shown = torch.zeros(BEATS + _BARS)
+    shown[nearest_clock(beat) - FIRST_BEAT] = STRENGTH
+    shown[BEATS + nearest_clock(beat / recipe.beats)] = STRENGTH
     return shown
 
 
@@ -124,8 +133,8 @@ def _said(states: Tensor, told: Told, sense: Tensor) -> Tensor:
 @torch.no_grad()
 def _right(states: Tensor, told: Told, sense: Tensor) -> float:
     """The share of prompts whose beat is read as its own clock or the next one."""
-    said, shown = _said(states, told, sense)[:, :_BEATS], told.shown[:, :_BEATS]
+    said, shown = _said(states, told, sense)[:, :BEATS], told.shown[:, :BEATS]
     return float(((said.argmax(1) - shown.argmax(1)).abs() <= 1).float().mean())
 
 
-assert math.sqrt(TEXT_ENCODER.stack.width) > _STRENGTH * math.sqrt(2)
+assert math.sqrt(TEXT_ENCODER.stack.width) > STRENGTH * math.sqrt(2)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from acestep_cli.demo.sizes import DitSizes, QwenSizes, StackSizes
 
-SILENCE_FRAMES = 15_000
+SILENCE_FRAMES = 6_000  # 240 s; longer songs hear it again
 
 # Of the width, 128 are taken by the noisy latents of two frames, which come out again as part of
 # the velocity; source, clocks and all that is worked out share the rest.
 DIT = DitSizes(
-    stack=StackSizes(width=320, mlp=512, heads=6, kv_heads=3, head_dim=32),
+    stack=StackSizes(width=288, mlp=512, heads=6, kv_heads=3, head_dim=32),
     layers=6,
     sliding_window=24,
     lyric_layers=2,

@@ -13,6 +13,7 @@ from training.latents import BEAT, CLOCK, MELODY, STROKES, TEMPO, Latents
 from training.loop import Plan, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.batches import make_batch
+from training.renderer.clockwork import lay_clockwork
 from training.renderer.network import Renderer
 from training.renderer.reading import train_reader
 from training.renderer.text import tokenizer
@@ -30,6 +31,7 @@ def train_renderer(
     set_first_weights(renderer, 0)
     if not (state / f"{plan.name}.pt").is_file():
         renderer.text.load_state_dict(train_reader(state).text.state_dict())
+        lay_clockwork(renderer.model, renderer.sense)
     codes = train_codes(state)
 
     def hints(latents: Latents) -> Latents:

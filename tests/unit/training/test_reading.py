@@ -38,3 +38,5 @@ def test_what_is_said_is_measured() -> None:
     assert torch.isclose(reading.misread(states, told, sense), torch.tensor(32.0))
     states[torch.arange(4), told.last] = told.shown @ sense
     assert reading.misread(states, told, sense) < 1e-6
+    states[0, 1] = sense[3]
+    assert reading.misread(states, told, sense) > 1e-3

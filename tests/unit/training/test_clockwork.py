@@ -1,0 +1,81 @@
+"""The connection that is laid before training picks the beat that the prompt names."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from acestep_cli.models.layers import rope_table
+from training.latents import BEAT
+from training.renderer import tasks
+from training.renderer.batches import make_batch
+from training.renderer.clockwork import DIMENSIONS, _Places, lay_clockwork
+from training.renderer.network import Batch, Renderer, _layer
+from training.renderer.reading import BEATS, draw_told
+from training.renderer.sizes import DIT
+from training.renderer.text import tokenizer
+from training.renderer.weights import set_first_weights
+
+SONGS = 4
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    made = Renderer(tokenizer().get_vocab_size())
+    set_first_weights(made, 0)
+    lay_clockwork(made.model, made.sense)
+    return made
+
+
+@pytest.fixture
+def batch(monkeypatch: pytest.MonkeyPatch) -> Batch:
+    monkeypatch.setattr(tasks, "SHARES", {"text2music": 1.0})
+    monkeypatch.setattr(tasks, "_REFERRED", 0.0)
+    made = make_batch(0, ("rock", "jazz"), shapes=((120, SONGS, 1.0),))
+    return dataclasses.replace(made, dropped=torch.zeros(SONGS, dtype=torch.bool))
+
+
+@torch.no_grad()
+def after_first_block(renderer: Renderer, batch: Batch, read: torch.Tensor) -> torch.Tensor:
+    decoder = renderer.model.decoder
+    words = renderer.condition(batch, read)
+    modulation = decoder.modulation(batch.times)
+    h = decoder.patchify(batch.noise, batch.context)
+    rope = rope_table(h.shape[1], 32, decoder.block.theta, device=h.device, dtype=torch.float32)
+    embedded = decoder.embed_condition(words.states)
+    return _layer(decoder.blocks()[0], h, rope, embedded, words.mask, modulation.projection)
+
+
+def read_well(renderer: Renderer, batch: Batch) -> torch.Tensor:
+    """States of the prompts as the trained text encoder has them: the last token names the beat
+    of the song."""
+    states = torch.randn(*batch.text.shape, renderer.sense.shape[1])
+    states -= states @ renderer.sense.T @ renderer.sense
+    angle = np.unwrap(np.arctan2(*batch.latents[:, :, BEAT].numpy().T[::-1]), axis=0)
+    bpm = np.diff(angle, axis=0).mean(axis=0) / (2 * np.pi) * 25 * 60
+    named = np.round(np.log2(bpm / 60) * 17).astype(int)
+    last = batch.text_mask.sum(1) - 1
+    states[torch.arange(SONGS), last] += 4 * renderer.sense[torch.from_numpy(named)]
+    return states
+
+
+def test_the_named_beat_is_chosen(renderer: Renderer, batch: Batch) -> None:
+    h = after_first_block(renderer, batch, read_well(renderer, batch))
+    chosen = h[..., _Places(DIT.stack.width - DIMENSIONS).chosen]
+    true = batch.latents[..., BEAT].unflatten(1, (-1, 2)).flatten(2)
+    for one, other in zip(chosen, true, strict=True):
+        assert float((one * other).sum() / (one.norm() * other.norm())) > 0.95
+
+
+def test_without_a_name_none_is_chosen(renderer: Renderer, batch: Batch) -> None:
+    dropped = dataclasses.replace(batch, dropped=torch.ones(SONGS, dtype=torch.bool))
+    h = after_first_block(renderer, dropped, read_well(renderer, batch))
+    assert h[..., _Places(DIT.stack.width - DIMENSIONS).chosen].abs().max() < 0.2
+
+
+def test_every_beat_has_a_name() -> None:
+    shown = draw_told(np.random.default_rng(0), 300).shown[:, :BEATS]
+    assert (shown.sum(0) > 0).all()

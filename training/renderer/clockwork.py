@@ -1,0 +1,140 @@
+"""Lay, before training, the one connection that training does not find: tempo times place.
+
+The silence latent holds the beat of every tempo, the text encoder names the one that is asked for,
+and the DiT has to multiply the two. Left to itself it never does: as long as neither is used, there
+is nothing to gain from the other. So its first block begins with the product in place, in a part of
+its width, and training goes on from there.
+
+In the condition, as many dimensions as there are beats belong to the words alone: lyrics and timbre
+say nothing in them. In the DiT:
+
+| dimensions, from `first` on | what they hold |
+|---|---|
+| 2 n | cosine and sine of each of the n beats, as the silence latent has them |
+| n | 1 at the beat that the last token of the prompt names |
+| 4 | cosine and sine of that beat in both frames of a patch |
+| 1 | always 1 |
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from acestep_cli.models.acestep import AceStepModel
+from acestep_cli.models.dit import DiTLayer
+from training.band.tuning import FRAME_SAMPLES, SAMPLE_RATE, clock_bpm
+from training.renderer.reading import BEATS, FIRST_BEAT, STRENGTH
+
+DIMENSIONS = 3 * BEATS + 5
+# What a state of the first block measures at least, in root mean square; the gates are set for it.
+_SIZE = 1.0
+_OPEN = 8.0  # what the gate of the beat that is named is opened by
+_LOUD = 10.0  # how much more a named beat counts in a key than what all tokens have
+
+_SHARP = 1.3  # of the norms in the two dimensions that queries and keys of this use
+
+
+@torch.no_grad()
+def lay_clockwork(model: AceStepModel, sense: Tensor) -> None:
+    """Write the connection into the last dimensions of the DiT. sense: the text encoder's
+    directions [n, width], those of the beats first."""
+    width = model.decoder.scale_shift_table.shape[-1]
+    places = _Places(width - DIMENSIONS)
+    _take_in(model, places, sense[:BEATS])
+    block = model.decoder.blocks()[0]
+    block.self_attn.o_proj.weight[places.first :] = 0
+    for norm in (block.cross_attn_norm, block.mlp_norm):
+        norm.weight[places.first :] = 1.0
+    _name(block, places)
+    _choose(block, places)
+
+
+class _Places:
+    """Which dimensions hold what."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.beats = torch.arange(first, first + 2 * BEATS).view(BEATS, 2)
+        self.named = torch.arange(first + 2 * BEATS, first + 3 * BEATS)
+        self.chosen = torch.arange(first + 3 * BEATS, first + 3 * BEATS + 4)
+        self.one = first + 3 * BEATS + 4
+
+
+def _take_in(model: AceStepModel, places: _Places, sense: Tensor) -> None:
+    """Beats from the silence latent, names from the prompt, and a constant from both biases."""
+    decoder = model.decoder
+    patch = dict(decoder.proj_in.named_parameters())
+    weight, bias = patch["1.weight"], patch["1.bias"]
+    weight[places.first :], bias[places.first :] = 0, 0
+    for beat, (cosine, sine) in enumerate(places.beats.tolist()):
+        clock = FIRST_BEAT + beat
+        frame, column = clock % 2, clock - clock % 2
+        weight[cosine, column, frame], weight[sine, column + 1, frame] = 1, 1
+    bias[places.one] = 1
+    words = decoder.condition_embedder
+    assert words.bias is not None
+    words.weight[places.first :], words.bias[places.first :] = 0, 0
+    words.bias[places.one] = 1
+    said = words.weight.norm(dim=0).argsort()[:BEATS]
+    words.weight[:, said] = 0
+    words.weight[places.named, said] = 1
+    encoder = model.encoder
+    encoder.text_projector.weight[said] = sense / STRENGTH
+    encoder.lyric_encoder.norm.weight[said] = 0
+    encoder.timbre_encoder.norm.weight[said] = 0
+    model.null_condition_emb[..., said] = 0
+
+
+def _name(block: DiTLayer, places: _Places) -> None:
+    """The last heads of the cross-attention look at the token that names a beat, and write it."""
+    cross = block.cross_attn
+    share, width = cross.heads // cross.kv_heads, cross.head_dim
+    keys = slice((cross.kv_heads - 1) * width, cross.kv_heads * width)
+    queries = slice((cross.heads - share) * width, cross.heads * width)
+    for projection, rows in ((cross.q_proj, queries), (cross.k_proj, keys), (cross.v_proj, keys)):
+        projection.weight[rows] = 0
+    cross.o_proj.weight[:, queries] = 0
+    cross.o_proj.weight[places.named] = 0
+    key, value = cross.k_proj.weight[keys], cross.v_proj.weight[keys]
+    key[0, places.named], key[1, places.one] = _LOUD, 1
+    cross.q_norm.weight[:2], cross.k_norm.weight[:2] = _SHARP, _SHARP
+    value[torch.arange(BEATS), places.named] = 1
+    for head in range(share):
+        first = queries.start + head * width
+        cross.q_proj.weight[first, places.one] = 1
+        cross.q_proj.weight[first + 1, places.one] = -1
+        cross.o_proj.weight[places.named, first + torch.arange(BEATS)] = 1 / share
+
+
+def _choose(block: DiTLayer, places: _Places) -> None:
+    """The least used units of the block pass the named beat on, turned to both frames."""
+    gate, up, down = (
+        block.mlp.gate_proj.weight,
+        block.mlp.up_proj.weight,
+        block.mlp.down_proj.weight,
+    )
+    use = down.norm(dim=0) * up.norm(dim=1)
+    units = use.argsort()[: 2 * BEATS].view(BEATS, 2)
+    down[places.first :] = 0
+    opened = 0.5 * _OPEN / _SIZE
+    for beat in range(BEATS):
+        for unit, place in zip(units[beat], places.beats[beat], strict=True):
+            gate[unit], up[unit], down[:, unit] = 0, 0, 0
+            gate[unit, places.named[beat]], gate[unit, places.one] = 2 * _OPEN, -_OPEN
+            up[unit, place] = 1
+        turns = _turns(FIRST_BEAT + beat) / opened
+        down[places.chosen[:, None], units[beat][None]] = turns
+
+
+def _turns(clock: int) -> Tensor:
+    """What cosine and sine of a clock, which it has in the even or the odd frame, become in both:
+    cosine and sine of the even, then of the odd frame, [4, 2]."""
+    step = 2 * math.pi * clock_bpm(clock) / 60 * FRAME_SAMPLES / SAMPLE_RATE
+    rows = []
+    for frame in (0, 1):
+        angle = step * (frame - clock % 2)
+        rows += [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+    return torch.tensor(rows)
