@@ -65,8 +65,11 @@ def end_id() -> int:
     return tokenizer().get_vocab()[END_OF_TURN]
 
 
-def sequence_of(score: Score, codes: tuple[int, ...], random: np.random.Generator) -> Sequence:
-    """A text of a kind drawn by its share about a song and its codes."""
+def sequence_of(
+    score: Score, codes: tuple[int, ...], heard: tuple[int, ...], random: np.random.Generator
+) -> Sequence:
+    """A text of a kind drawn by its share about a song and its codes: those of its score where the
+    planner writes them, those that are `heard` of its sound where it reads them."""
     kind = str(random.choice(list(_SHARES), p=list(_SHARES.values())))
     recipe, lyrics = score.recipe, lyrics_of(score)
     asked = told_caption(recipe, random)
@@ -89,7 +92,7 @@ def sequence_of(score: Score, codes: tuple[int, ...], random: np.random.Generato
         return _joined(inspiration_prompt(asked, instrumental=instrumental), answer)
     if kind == "format":
         return _joined(format_prompt(asked, lyrics), answer)
-    return _joined(understand_prompt(codes_text(codes)), answer)
+    return _joined(understand_prompt(codes_text(heard)), answer)
 
 
 def told_caption(recipe: Recipe, random: np.random.Generator) -> str:

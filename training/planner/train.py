@@ -11,11 +11,12 @@ from torch import Tensor
 from training.band.compose import compose
 from training.band.recipes import draw_recipe
 from training.codes import Codes, train_codes
-from training.latents import latents_of
+from training.latents import Latents, latents_of
 from training.loop import Plan, train
 from training.planner.network import Planner
 from training.planner.texts import first_code_id, sequence_of
 from training.renderer.attention import use_plain_attention
+from training.renderer.tasks import heard
 from training.renderer.weights import set_first_weights
 
 PLAN = Plan("planner", steps=4000, rate=2e-3, warmup=200, decay=0.997)
@@ -46,11 +47,12 @@ def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor]:
     seconds = LENGTHS[random.choice(len(LENGTHS), p=[share for _, share in LENGTHS])][0]
     count = max(2, SONGS * 10 // seconds)
     scores = [compose(draw_recipe(random), float(seconds), random) for _ in range(count)]
-    latents = torch.from_numpy(np.stack([latents_of(score) for score in scores]))
-    with torch.no_grad():
-        heard = codes.tokenizer(latents).indices.tolist()
+    latents = [latents_of(score) for score in scores]
+    told = _codes_of(latents, codes)
+    listened = _codes_of([heard(song, random) for song in latents], codes)
     rows = [
-        sequence_of(score, tuple(song), random) for score, song in zip(scores, heard, strict=True)
+        sequence_of(score, written, read, random)
+        for score, written, read in zip(scores, told, listened, strict=True)
     ]
     longest = max(len(row.ids) for row in rows)
     ids = torch.zeros(count, longest, dtype=torch.int64)
@@ -59,3 +61,9 @@ def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor]:
         ids[index, : len(row.ids)] = torch.tensor(row.ids)
         targets[index, row.answer - 1 : len(row.ids) - 1] = torch.tensor(row.ids[row.answer :])
     return ids, targets
+
+
+@torch.no_grad()
+def _codes_of(latents: list[Latents], codes: Codes) -> list[tuple[int, ...]]:
+    shown = torch.from_numpy(np.stack(latents))
+    return [tuple(song) for song in codes.tokenizer(shown).indices.tolist()]

@@ -17,6 +17,7 @@ from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.codes import Codes
 from training.renderer.network import Renderer
+from training.renderer.sizes import SILENCE_FRAMES
 from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
 from training.silence import silence
@@ -75,7 +76,7 @@ def test_a_set_is_written_that_the_package_loads(
     export.write_autoencoder(tmp_path, *pair)
     export.write_notice(tmp_path)
     latent = load_silence_latent(tmp_path / "demo" / "silence_latent.pt")
-    assert latent.shape == (1, 15_000, 64)
+    assert latent.shape == (1, SILENCE_FRAMES, 64)
     assert np.allclose(latent[0, :3].numpy(), silence(3), atol=0.01)
     size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert size < 45e6

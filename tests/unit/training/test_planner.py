@@ -17,6 +17,7 @@ from training.planner.network import PLANNER, Planner
 from training.renderer.weights import set_first_weights
 
 CODES = (5, 63_999, 17, 17)
+HEARD = (6, 18)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_the_answer_tells_the_song(
     kind: str, score: Score, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(texts, "_SHARES", {kind: 1.0})
-    row = texts.sequence_of(score, CODES, np.random.default_rng(1))
+    row = texts.sequence_of(score, CODES, HEARD, np.random.default_rng(1))
     decode = texts.tokenizer().decode
     prompt = decode(list(row.ids[: row.answer]), skip_special_tokens=False)
     answer = decode(list(row.ids[row.answer :]), skip_special_tokens=False)
@@ -45,12 +46,13 @@ def test_the_answer_tells_the_song(
     else:
         assert fields["genres"] == "rock"
         assert "# Lyric\n[verse]" in answer
-    assert (texts.codes_text(CODES) in prompt) == (kind == "understand")
+    assert (texts.codes_text(HEARD) in prompt) == (kind == "understand")
+    assert texts.codes_text(CODES) not in prompt
 
 
 def test_without_words_only_codes_are_learnt(score: Score, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "_SHARES", {"unconditional": 1.0})
-    row = texts.sequence_of(score, CODES, np.random.default_rng(1))
+    row = texts.sequence_of(score, CODES, HEARD, np.random.default_rng(1))
     first = texts.first_code_id()
     assert row.ids[row.answer :] == (*(first + code for code in CODES), texts.end_id())
 
@@ -65,7 +67,7 @@ def test_exported_rows_give_the_same_states(score: Score, monkeypatch: pytest.Mo
         Qwen3Config.from_json(configs.qwen_config(PLANNER, rows, pad_id=0, eos_id=0))
     )
     package.load_state_dict({name.removeprefix("model."): v for name, v in tensors.items()})
-    ids = torch.tensor([texts.sequence_of(score, CODES, np.random.default_rng(1)).ids])
+    ids = torch.tensor([texts.sequence_of(score, CODES, HEARD, np.random.default_rng(1)).ids])
     with torch.no_grad():
         assert torch.allclose(planner.hidden(ids), package(ids), atol=1e-4)
 
