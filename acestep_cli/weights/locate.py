@@ -275,7 +275,8 @@ def _absent(name: str, kind: Kind, places: Sequence[Place]) -> CheckpointMissing
         return CheckpointMissing(
             f"the checkpoint {name} was not found in {looked_at(places)}", _HINT
         )
-    close = difflib.get_close_matches(name, [*have, *names(kind)], n=1)
+    built_in = [DEMO] if kind == "dit" else []
+    close = difflib.get_close_matches(name, [*have, *names(kind), *built_in], n=1)
     listed = ", ".join(have) if have else "none"
     near = f"; did you mean {close[0]}?" if close and close != [name] else ""
     hint = f"fetch it: {fetch_command(name)}" if name in BY_NAME else _HINT

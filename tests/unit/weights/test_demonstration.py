@@ -197,6 +197,11 @@ def test_the_packaged_one_is_small_and_whole(here: Path) -> None:
         assert open_folder(DEMO_PLANNER, "planner", PACKAGED / DEMO_PLANNER).config
 
 
+def test_a_slip_of_its_name_is_understood(demo: Path, here: Path) -> None:
+    with pytest.raises(CheckpointMissing, match="did you mean demo\\?"):
+        find_set("dmo", "text2music", around(here))
+
+
 def is_file_here(path: Path) -> bool:
     """A file of its own: a link would lead out of the package."""
     return path.is_file() and not path.is_symlink()
