@@ -3,7 +3,7 @@
 The silence latent holds the beat of every tempo, the text encoder names the one that is asked for,
 and the DiT has to multiply the two. Left to itself it never does: as long as neither is used, there
 is nothing to gain from the other. So its first block begins with the product in place, in a part of
-its width, and training goes on from there.
+its width, and keeps it; all that follows from the beat is learnt.
 
 In the condition, as many dimensions as there are beats belong to the words alone: lyrics and timbre
 say nothing in them. In the DiT:
@@ -19,12 +19,14 @@ say nothing in them. In the DiT:
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from acestep_cli.models.acestep import AceStepModel
-from acestep_cli.models.dit import DiTLayer
+from acestep_cli.models.dit import DiTLayer, TimeEmbedding
+from acestep_cli.models.layers import Attention
 from training.band.tuning import FRAME_SAMPLES, SAMPLE_RATE, clock_bpm
 from training.renderer.reading import BEATS, FIRST_BEAT, STRENGTH
 
@@ -48,8 +50,71 @@ def lay_clockwork(model: AceStepModel, sense: Tensor) -> None:
     block.self_attn.o_proj.weight[places.first :] = 0
     for norm in (block.cross_attn_norm, block.mlp_norm):
         norm.weight[places.first :] = 1.0
+    # Shift 0, scale 0 and gate 1 at all times.
+    block.scale_shift_table[..., places.first :] = 0
+    block.scale_shift_table[:, [2, 5], places.first :] = 1
+    for embedding in _times(model):
+        for parameter in embedding.time_proj.parameters():
+            parameter.view(6, width, -1)[:, places.first :] = 0
     _name(block, places)
     _choose(block, places)
+
+
+def hold_clockwork(model: AceStepModel) -> None:
+    """Keep the connection as it was laid, up to what the units pass on: their gradients become 0.
+
+    Left free, some beats lose their name within a thousand steps, and a gate that has closed for a
+    beat stays closed. RuntimeError for a model in which it was never laid.
+    """
+    decoder = model.decoder
+    width = decoder.scale_shift_table.shape[-1]
+    places = _Places(width - DIMENSIONS)
+    block, encoder = decoder.blocks()[0], model.encoder
+    cross, mlp = block.cross_attn, block.mlp
+    said = encoder.lyric_encoder.norm.weight == 0
+    units = (mlp.gate_proj.weight[:, places.one] < -0.5 * _OPEN).nonzero().flatten()
+    if int(said.sum()) != BEATS or len(units) != 2 * BEATS:
+        raise RuntimeError("the clockwork was not laid in these weights")
+    keys, queries = _rows(cross)
+    patch = dict(decoder.proj_in.named_parameters())
+    kept = slice(places.first, None)
+    _hold(patch["1.weight"], kept)
+    _hold(patch["1.bias"], kept)
+    _hold(decoder.condition_embedder.weight, kept)
+    _hold(decoder.condition_embedder.weight, (slice(None), said))
+    assert decoder.condition_embedder.bias is not None
+    _hold(decoder.condition_embedder.bias, kept)
+    _hold(encoder.text_projector.weight, said)
+    _hold(encoder.lyric_encoder.norm.weight, said)
+    _hold(encoder.timbre_encoder.norm.weight, said)
+    _hold(model.null_condition_emb, (..., said))
+    _hold(block.self_attn.o_proj.weight, kept)
+    for norm in (block.cross_attn_norm, block.mlp_norm):
+        _hold(norm.weight, kept)
+    for norm in (cross.q_norm, cross.k_norm):
+        _hold(norm.weight, slice(2))
+    _hold(block.scale_shift_table, (..., kept))
+    rows = torch.arange(6 * width).view(6, width)[:, kept].flatten()
+    for embedding in _times(model):
+        for parameter in embedding.time_proj.parameters():
+            _hold(parameter, rows)
+    _hold(cross.q_proj.weight, queries)
+    _hold(cross.k_proj.weight, keys)
+    _hold(cross.v_proj.weight, keys)
+    _hold(cross.o_proj.weight, (slice(None), queries))
+    _hold(cross.o_proj.weight, kept)
+    _hold(mlp.gate_proj.weight, units)
+    _hold(mlp.up_proj.weight, units)
+
+
+def _times(model: AceStepModel) -> tuple[TimeEmbedding, TimeEmbedding]:
+    return model.decoder.time_embed, model.decoder.time_embed_r
+
+
+def _hold(parameter: Tensor, place: Any) -> None:
+    free = torch.ones_like(parameter)
+    free[place] = 0
+    parameter.register_hook(lambda gradient: gradient * free)
 
 
 class _Places:
@@ -92,12 +157,11 @@ def _name(block: DiTLayer, places: _Places) -> None:
     """The last heads of the cross-attention look at the token that names a beat, and write it."""
     cross = block.cross_attn
     share, width = cross.heads // cross.kv_heads, cross.head_dim
-    keys = slice((cross.kv_heads - 1) * width, cross.kv_heads * width)
-    queries = slice((cross.heads - share) * width, cross.heads * width)
+    keys, queries = _rows(cross)
     for projection, rows in ((cross.q_proj, queries), (cross.k_proj, keys), (cross.v_proj, keys)):
         projection.weight[rows] = 0
     cross.o_proj.weight[:, queries] = 0
-    cross.o_proj.weight[places.named] = 0
+    cross.o_proj.weight[places.first :] = 0
     key, value = cross.k_proj.weight[keys], cross.v_proj.weight[keys]
     key[0, places.named], key[1, places.one] = _LOUD, 1
     cross.q_norm.weight[:2], cross.k_norm.weight[:2] = _SHARP, _SHARP
@@ -107,6 +171,15 @@ def _name(block: DiTLayer, places: _Places) -> None:
         cross.q_proj.weight[first, places.one] = 1
         cross.q_proj.weight[first + 1, places.one] = -1
         cross.o_proj.weight[places.named, first + torch.arange(BEATS)] = 1 / share
+
+
+def _rows(cross: Attention) -> tuple[slice, slice]:
+    """Rows of the last key head, and of the query heads that share it."""
+    share, width = cross.heads // cross.kv_heads, cross.head_dim
+    return (
+        slice((cross.kv_heads - 1) * width, cross.kv_heads * width),
+        slice((cross.heads - share) * width, cross.heads * width),
+    )
 
 
 def _choose(block: DiTLayer, places: _Places) -> None:

@@ -13,7 +13,7 @@ from training.latents import BEAT, CLOCK, MELODY, STROKES, TEMPO, Latents
 from training.loop import Plan, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.batches import make_batch
-from training.renderer.clockwork import lay_clockwork
+from training.renderer.clockwork import hold_clockwork, lay_clockwork
 from training.renderer.network import Renderer
 from training.renderer.reading import train_reader
 from training.renderer.text import tokenizer
@@ -29,9 +29,13 @@ def train_renderer(
     use_plain_attention()
     renderer = Renderer(tokenizer().get_vocab_size())
     set_first_weights(renderer, 0)
-    if not (state / f"{plan.name}.pt").is_file():
+    begun = state / f"{plan.name}.pt"
+    if begun.is_file():
+        renderer.load_state_dict(torch.load(begun, weights_only=True)["module"])
+    else:
         renderer.text.load_state_dict(train_reader(state).text.state_dict())
         lay_clockwork(renderer.model, renderer.sense)
+    hold_clockwork(renderer.model)
     codes = train_codes(state)
 
     def hints(latents: Latents) -> Latents:

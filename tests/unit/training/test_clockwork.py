@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -12,7 +13,7 @@ from acestep_cli.models.layers import rope_table
 from training.latents import BEAT
 from training.renderer import tasks
 from training.renderer.batches import make_batch
-from training.renderer.clockwork import DIMENSIONS, _Places, lay_clockwork
+from training.renderer.clockwork import DIMENSIONS, _Places, hold_clockwork, lay_clockwork
 from training.renderer.network import Batch, Renderer, _layer
 from training.renderer.reading import BEATS, draw_told
 from training.renderer.sizes import DIT
@@ -79,3 +80,41 @@ def test_without_a_name_none_is_chosen(renderer: Renderer, batch: Batch) -> None
 def test_every_beat_has_a_name() -> None:
     shown = draw_told(np.random.default_rng(0), 300).shown[:, :BEATS]
     assert (shown.sum(0) > 0).all()
+
+
+def test_what_is_held_does_not_move(batch: Batch) -> None:
+    renderer = Renderer(tokenizer().get_vocab_size())
+    set_first_weights(renderer, 0)
+    lay_clockwork(renderer.model, renderer.sense)
+    hold_clockwork(renderer.model)
+    before = copy.deepcopy(renderer.state_dict())
+    optimizer = torch.optim.SGD(renderer.parameters(), lr=0.1)
+    for _ in range(2):
+        loss, _ = renderer.loss(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    cross, mlp = "model.decoder.layers.0.cross_attn", "model.decoder.layers.0.mlp"
+    first = DIT.stack.width - DIMENSIONS
+    one, width = _Places(first).one, DIT.stack.head_dim
+    after = renderer.state_dict()
+    for name, place in {
+        f"{cross}.q_proj.weight": slice(-2 * width, None),
+        f"{cross}.k_proj.weight": slice(-width, None),
+        f"{cross}.v_proj.weight": slice(-width, None),
+        "model.decoder.proj_in.1.weight": slice(first, None),
+        "model.decoder.condition_embedder.weight": slice(first, None),
+        f"{mlp}.up_proj.weight": before[f"{mlp}.gate_proj.weight"][:, one] < -4,
+    }.items():
+        changed = after[name] != before[name]
+        assert not changed[place].any(), name
+        assert changed.any() or "up_proj" in name, name
+    renderer.load_state_dict(after)
+    hold_clockwork(renderer.model)
+
+
+def test_what_was_not_laid_cannot_be_held() -> None:
+    renderer = Renderer(tokenizer().get_vocab_size())
+    set_first_weights(renderer, 0)
+    with pytest.raises(RuntimeError, match="was not laid"):
+        hold_clockwork(renderer.model)
