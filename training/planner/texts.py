@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +34,7 @@ _SHARES = {
     "format": 0.07,
     "understand": 0.15,
 }
+_TEXTS = ("generate", "expand", "format")  # what can be shown without codes
 _TOLD = 0.25  # how often a caption says key, meter or tempo in words of its own
 
 
@@ -66,11 +67,16 @@ def end_id() -> int:
 
 
 def sequence_of(
-    score: Score, codes: tuple[int, ...], heard: tuple[int, ...], random: np.random.Generator
+    score: Score,
+    codes: tuple[int, ...],
+    heard: tuple[int, ...],
+    random: np.random.Generator,
+    kinds: tuple[str, ...] = tuple(_SHARES),
 ) -> Sequence:
-    """A text of a kind drawn by its share about a song and its codes: those of its score where the
-    planner writes them, those that are `heard` of its sound where it reads them."""
-    kind = str(random.choice(list(_SHARES), p=list(_SHARES.values())))
+    """A text of one of the `kinds`, drawn by its share, about a song and its codes: those of its
+    score where the planner writes them, those that are `heard` of its sound where it reads them."""
+    shares = np.array([_SHARES.get(kind, 0.0) for kind in kinds])
+    kind = str(random.choice(kinds, p=shares / shares.sum()))
     recipe, lyrics = score.recipe, lyrics_of(score)
     asked = told_caption(recipe, random)
     fields: dict[str, object] = {
@@ -95,6 +101,11 @@ def sequence_of(
     return _joined(understand_prompt(codes_text(heard)), answer)
 
 
+def text_of(score: Score, random: np.random.Generator) -> Sequence:
+    """A text without codes: where codes would follow, it ends before them."""
+    return sequence_of(score, (), (), random, _TEXTS)
+
+
 def told_caption(recipe: Recipe, random: np.random.Generator) -> str:
     """A caption that may also say key, meter and tempo."""
     said = [caption_of(recipe, random)]
@@ -116,10 +127,10 @@ def codes_text(codes: tuple[int, ...]) -> str:
 
 
 def _composed(caption: str, lyrics: str, reasoning: str, codes: tuple[int, ...]) -> Sequence:
-    """Both phases in one: the answer begins with the reasoning."""
-    whole = codes_prompt(caption, lyrics, reasoning)
+    """Both phases in one: the answer begins with the reasoning, and ends the turn behind codes."""
+    whole = _joined(codes_prompt(caption, lyrics, reasoning), "", codes)
     before = len(tokenizer().encode(cot_prompt(caption, lyrics)).ids)
-    return replace(_joined(whole, "", codes), answer=before)
+    return Sequence(whole.ids if codes else whole.ids[:-1], before)
 
 
 def _joined(prompt: str, answer: str, codes: tuple[int, ...] = ()) -> Sequence:

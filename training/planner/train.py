@@ -10,17 +10,20 @@ from torch import Tensor
 
 from training.band.compose import compose
 from training.band.recipes import draw_recipe
+from training.band.score import Score
 from training.codes import Codes, train_codes
 from training.latents import Latents, latents_of
 from training.loop import Plan, train
 from training.planner.network import Planner
-from training.planner.texts import first_code_id, sequence_of
+from training.planner.texts import Sequence, first_code_id, sequence_of, text_of
 from training.renderer.attention import use_plain_attention
 from training.renderer.tasks import heard
 from training.renderer.weights import set_first_weights
 
 PLAN = Plan("planner", steps=4000, rate=2e-3, warmup=200, decay=0.997)
-SONGS = 8
+SONGS, TEXTS = 8, 48
+# How often a batch is one of texts alone: short, so that many teach at once what words mean.
+_TEXT_SHARE = 0.6
 # Seconds of the songs of a batch, and how often they are drawn.
 LENGTHS = ((10, 0.55), (20, 0.2), (30, 0.2), (60, 0.05))
 _TEXT_WEIGHT = 2.0
@@ -44,19 +47,29 @@ def train_planner(state: Path, plan: Plan = PLAN) -> Planner:
 def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor]:
     """Ids [B, L] and what follows each of them [B, L], -1 where it is given or padding."""
     random = np.random.default_rng((6, step))
+    if random.random() < _TEXT_SHARE:
+        return _padded([text_of(score, random) for score in _songs(TEXTS, 10, random)])
     seconds = LENGTHS[random.choice(len(LENGTHS), p=[share for _, share in LENGTHS])][0]
-    count = max(2, SONGS * 10 // seconds)
-    scores = [compose(draw_recipe(random), float(seconds), random) for _ in range(count)]
+    scores = _songs(max(2, SONGS * 10 // seconds), seconds, random)
     latents = [latents_of(score) for score in scores]
     told = _codes_of(latents, codes)
     listened = _codes_of([heard(song, random) for song in latents], codes)
-    rows = [
-        sequence_of(score, written, read, random)
-        for score, written, read in zip(scores, told, listened, strict=True)
-    ]
+    return _padded(
+        [
+            sequence_of(score, written, read, random)
+            for score, written, read in zip(scores, told, listened, strict=True)
+        ]
+    )
+
+
+def _songs(count: int, seconds: int, random: np.random.Generator) -> list[Score]:
+    return [compose(draw_recipe(random), float(seconds), random) for _ in range(count)]
+
+
+def _padded(rows: list[Sequence]) -> tuple[Tensor, Tensor]:
     longest = max(len(row.ids) for row in rows)
-    ids = torch.zeros(count, longest, dtype=torch.int64)
-    targets = torch.full((count, longest), -1, dtype=torch.int64)
+    ids = torch.zeros(len(rows), longest, dtype=torch.int64)
+    targets = torch.full((len(rows), longest), -1, dtype=torch.int64)
     for index, row in enumerate(rows):
         ids[index, : len(row.ids)] = torch.tensor(row.ids)
         targets[index, row.answer - 1 : len(row.ids) - 1] = torch.tensor(row.ids[row.answer :])

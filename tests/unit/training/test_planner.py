@@ -57,6 +57,13 @@ def test_without_words_only_codes_are_learnt(score: Score, monkeypatch: pytest.M
     assert row.ids[row.answer :] == (*(first + code for code in CODES), texts.end_id())
 
 
+def test_a_text_alone_ends_before_the_codes(score: Score, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_TEXTS", ("generate",))
+    row = texts.text_of(score, np.random.default_rng(1))
+    answer = texts.tokenizer().decode(list(row.ids[row.answer :]), skip_special_tokens=False)
+    assert answer.endswith("</think>\n\n")
+
+
 def test_exported_rows_give_the_same_states(score: Score, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "_SHARES", {"generate": 1.0})
     planner = Planner(texts.first_code_id())
