@@ -7,7 +7,10 @@ the silence latent, and the DiT has only to choose the two that the words ask fo
 | channels | in even frames | in odd frames |
 |---|---|---|
 | 2 i, 2 i + 1 for i < 31 | cosine and sine of clock 2 i | of clock 2 i + 1 |
-| 62, 63 | 1 in frame 0, else 0 | 0 |
+| 63 | the same everywhere: no song is here | the same |
+
+Frame 0 is marked in channels 60 and 62. The clocks are soft, a quarter as loud as latents: where a
+source is to be copied it stands in the same place, and what copies it should not copy them.
 
 The DiT takes two frames at once, so each of its positions sees all 62 clocks.
 """
@@ -19,7 +22,9 @@ import numpy as np
 from training.band.tuning import CLOCKS, FRAME_SAMPLES, SAMPLE_RATE, clock_bpm
 from training.latents import CHANNELS, Latents
 
-_MARK = slice(CLOCKS, CHANNELS)
+LOUDNESS = 0.25
+_MARK, _MARKED = (60, 62), float(np.sqrt(2))
+_EMPTY, _EMPTINESS = CHANNELS - 1, 0.5
 
 
 def silence(frames: int) -> Latents:
@@ -29,6 +34,8 @@ def silence(frames: int) -> Latents:
     for clock in range(CLOCKS):
         first, column = clock % 2, clock - clock % 2
         angle = 2 * np.pi * seconds[first::2] * clock_bpm(clock) / 60
-        out[first::2, column], out[first::2, column + 1] = np.cos(angle), np.sin(angle)
-    out[0, _MARK] = 1
+        out[first::2, column] = LOUDNESS * np.cos(angle)
+        out[first::2, column + 1] = LOUDNESS * np.sin(angle)
+    out[:, _EMPTY] = _EMPTINESS
+    out[0, _MARK] = _MARKED
     return out

@@ -29,6 +29,7 @@ from acestep_cli.models.dit import DiTLayer, TimeEmbedding
 from acestep_cli.models.layers import Attention
 from training.band.tuning import FRAME_SAMPLES, SAMPLE_RATE, clock_bpm
 from training.renderer.reading import BEATS, FIRST_BEAT, STRENGTH
+from training.silence import LOUDNESS
 
 DIMENSIONS = 3 * BEATS + 5
 # What a state of the first block measures at least, in root mean square; the gates are set for it.
@@ -137,7 +138,7 @@ def _take_in(model: AceStepModel, places: _Places, sense: Tensor) -> None:
     for beat, (cosine, sine) in enumerate(places.beats.tolist()):
         clock = FIRST_BEAT + beat
         frame, column = clock % 2, clock - clock % 2
-        weight[cosine, column, frame], weight[sine, column + 1, frame] = 1, 1
+        weight[cosine, column, frame] = weight[sine, column + 1, frame] = 1 / LOUDNESS
     bias[places.one] = 1
     words = decoder.condition_embedder
     assert words.bias is not None

@@ -24,7 +24,7 @@ from training.latents import (
     latents_of,
     scaled,
 )
-from training.silence import silence
+from training.silence import LOUDNESS, silence
 
 
 @pytest.fixture(scope="module")
@@ -90,19 +90,20 @@ def test_frames_are_whole_ones() -> None:
 
 
 def test_the_silence_latent_runs_the_beat_and_the_bar_of_every_song() -> None:
-    bank = silence(250)
+    bank = silence(250)[1:] / LOUDNESS
     for bpm, meter in ((61, 4), (97, 3), (128, 4), (179, 6)):
         song = recipe(style="folk", bpm=bpm, meter=meter)
-        latents = latents_of(compose(song, 10.0, np.random.default_rng(0))) / np.sqrt(2)
+        latents = latents_of(compose(song, 10.0, np.random.default_rng(0)))[1:] / np.sqrt(2)
         beat = nearest_clock(bpm)
-        column, frames = beat - beat % 2, slice(beat % 2, None, 2)
+        column, frames = beat - beat % 2, slice(1 - beat % 2, None, 2)
         assert np.allclose(bank[frames, column : column + 2], latents[frames, BEAT], atol=1e-4)
         bar = nearest_clock(played_bpm(bpm) / song.beats)
-        column, frames = bar - bar % 2, slice(bar % 2, None, 2)
+        column, frames = bar - bar % 2, slice(1 - bar % 2, None, 2)
         assert np.allclose(bank[frames, column], latents[frames, BAR], atol=0.1)
 
 
-def test_the_silence_latent_is_marked_at_its_beginning() -> None:
-    marks = silence(40)[:, 62:]
-    assert marks[0].all()
-    assert not marks[1:].any()
+def test_the_silence_latent_is_marked_at_its_beginning_and_says_that_it_is_none() -> None:
+    bank = silence(40)
+    assert np.allclose(bank[0, [60, 62]], np.sqrt(2))
+    assert not bank[1:, 62].any()
+    assert len(set(bank[:, 63].tolist())) == 1 and bank[0, 63] > 0
