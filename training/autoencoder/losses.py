@@ -18,13 +18,16 @@ def sound_loss(
     """Loss of `made` against `true`, both [B, 2, S], and its parts; `sizes` of the spectra.
 
     0.6 times the mean spectral distance of middle and side, plus the error of the samples, plus
-    half that of their differences, both relative to the size of the sound.
+    half those of their first and second differences, all relative to the size of the sound; the
+    last hears the noise of the drums, which spectra alone would take impulses for.
     """
     spectral = spectral_distance(_middle_side(made), _middle_side(true), sizes)
     samples = _relative(made, true)
     steps = _relative(made.diff(dim=-1), true.diff(dim=-1))
-    parts = {"stft": float(spectral.detach()), "wave": float(samples.detach())}
-    return 0.6 * spectral + samples + 0.5 * steps, parts
+    bends = _relative(made.diff(n=2, dim=-1), true.diff(n=2, dim=-1))
+    parts = {"stft": spectral, "wave": samples, "bends": bends}
+    told = {name: float(part.detach()) for name, part in parts.items()}
+    return 0.6 * spectral + samples + 0.5 * steps + 0.5 * bends, told
 
 
 def spectral_distance(made: Tensor, true: Tensor, sizes: Sequence[int] = SIZES) -> Tensor:
