@@ -111,11 +111,11 @@ def directions(width: int) -> Tensor:
 
 def misread(states: Tensor, told: Told, sense: Tensor) -> Tensor:
     """Mean square error, summed over the directions, of what states [M, L, width] show: the last
-    one its clocks, all others nothing, so that it can be told from them."""
+    one its clocks, all others no beat, so that it can be told from them."""
     error = (_said(states, told, sense) - told.shown).square().sum(1).mean()
     others = told.mask.clone()
     others[torch.arange(len(others)), told.last] = False
-    return error + (states[others].float() @ sense.T).square().sum(1).mean()
+    return error + (states[others].float() @ sense[:BEATS].T).square().sum(1).mean()
 
 
 def _shown(recipe: Recipe) -> Tensor:
