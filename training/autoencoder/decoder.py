@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +56,14 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
 
 
 def _bared(score: Score, random: np.random.Generator) -> Score:
-    """The song, or often its drums alone: under chords an error of theirs would hardly count."""
-    return score.only("drums") if score.hits and random.random() < _BARED else score
+    """The song, or often its drums alone or one of them: under chords their errors hardly count."""
+    if not score.hits or random.random() >= _BARED:
+        return score
+    drums = score.only("drums")
+    if random.random() < 0.5:
+        return drums
+    one = str(random.choice(sorted({hit.drum for hit in drums.hits})))
+    return replace(drums, hits=tuple(hit for hit in drums.hits if hit.drum == one))
 
 
 def disturbed(latents: np.ndarray, random: np.random.Generator) -> np.ndarray:
