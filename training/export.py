@@ -30,9 +30,10 @@ NOTICE = """\
 The built-in demonstration checkpoint of acestep: a toy band.
 
 Its networks are small and were trained by `training/` of this project on songs that a program
-composes and plays: drums, bass, keys, guitar, pad and a lead. They know that band, its styles, its
-tempos and its keys, and nothing else. What each latent channel means was assigned, not learnt, so
-the autoencoder renders other music badly. For real music: acestep models pull recommended
+composes and plays: drums, bass, keys, guitar, pad, a lead and a voice of five vowels. They know
+that band, its eight styles, its tempos and its keys, and nothing else. What each latent channel
+means was assigned, not learnt, so the autoencoder renders other music badly. For real music:
+acestep models pull recommended
 """
 
 

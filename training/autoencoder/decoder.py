@@ -20,7 +20,7 @@ from training.band.tuning import FRAME_SAMPLES
 from training.latents import PULSE, latents_of
 from training.loop import Plan, train
 
-PLAN = Plan("decoder", steps=2700, rate=2e-3, betas=(0.8, 0.99), warmup=100)
+PLAN = Plan("decoder", steps=5500, rate=2e-3, betas=(0.8, 0.99), warmup=100)
 SONG_SECONDS = 8.0
 CROPS, CROP_FRAMES, MARGIN = 3, 52, 3
 _BARED = 0.45
