@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acestep_cli.weights.catalog import SAMPLING, Sampling
-from acestep_cli.weights.demonstration import DEMO_SAMPLING
+from acestep_cli.weights.demonstration import demo_sampling
 from acestep_cli.weights.folder import Folder
 
 
@@ -22,10 +22,9 @@ class CheckpointSet:
     root: Path
     is_demo: bool = False
 
-    @property
-    def sampling(self) -> Sampling:
-        """Steps, guidance and shift where nobody says otherwise."""
-        return DEMO_SAMPLING if self.is_demo else SAMPLING[self.dit.family or "base"]
+    def sampling(self, task: str) -> Sampling:
+        """Steps, guidance and shift for a task where nobody says otherwise."""
+        return demo_sampling(task) if self.is_demo else SAMPLING[self.dit.family or "base"]
 
     def folders(self) -> tuple[Folder, ...]:
         """All folders of the set."""

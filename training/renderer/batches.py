@@ -19,7 +19,7 @@ SHAPES = ((250, 8, 0.8), (500, 4, 0.12), (750, 3, 0.08))
 DROPPED = 0.1
 TOLD = 24
 _EARLY, _EARLY_PULSE = 0.85, 3.0
-_WEIGHTS = ((PULSE, 3.0), (STROKES, 2.0), (CLOCK, 0.5))
+_WEIGHTS = ((PULSE, 3.0), (STROKES, 3.0), (CLOCK, 0.5))
 
 
 def weights_of(times: torch.Tensor) -> torch.Tensor:

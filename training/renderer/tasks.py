@@ -27,9 +27,9 @@ TRACKS: Mapping[str, str] = {
 }
 # How often each task is shown.
 SHARES: Mapping[str, float] = {
-    "text2music": 0.52,
+    "text2music": 0.44,
     "repaint": 0.12,
-    "extract": 0.14,
+    "extract": 0.22,
     "lego": 0.07,
     "complete": 0.07,
     "cover": 0.08,
