@@ -24,7 +24,6 @@ from training.measures.likeness import (
     chroma_correlation,
     region_difference,
     si_sdr,
-    timbre_distance,
 )
 from training.measures.sound import Sound
 from training.measures.tempo import judge_tempo, librosa_tempo
@@ -66,6 +65,7 @@ BRIGHT_HERTZ, PARTING_SHARE = 2500, -30.0
 REPAINTED = "house with bass and drums"
 START, END = 2.5, 8.0
 CHANGED = 0.1
+MARGIN = 3.0  # dB that a track gains over the mix
 
 
 def go(folder: Path, *words: str) -> str:
@@ -142,16 +142,8 @@ def test_random(tmp_path: Path) -> None:
     song = make(tmp_path, "song", "random", "--seed", "7", "--duration", str(SECONDS))
     told = measure_cleanliness(song)
     assert song.shape == (2, SECONDS * RATE)
-    assert told["silence"] < 0.2 and told["dc"] < 0.05 and 8 < told["crest"] < 25, told
-
-
-def test_reference(tmp_path: Path) -> None:
-    heard = played("bass", changed=replace(PLAYED, root=2, bpm=90))
-    asked = replace(PLAYED, caption="rock")
-    alone = generate(tmp_path, "alone", asked)
-    reference = written(tmp_path / "heard.wav", heard)
-    drawn = generate(tmp_path, "drawn", asked, "--reference", reference)
-    assert timbre_distance(drawn, heard) < 0.8 * timbre_distance(alone, heard)
+    assert told["silence"] < 0.2 and told["dc"] < 0.05 and told["clicks"] < 1, told
+    assert told["crest"] > 8, told
 
 
 def test_repaint(house: Path, tmp_path: Path) -> None:
@@ -179,22 +171,18 @@ def test_cover(tmp_path: Path) -> None:
 
 
 def test_extract(tmp_path: Path) -> None:
-    mix = played("drums", "bass", "keys")
+    mix, true = played("drums", "bass", "keys"), played("bass")
     source = written(tmp_path / "mix.wav", mix)
-    target = str(tmp_path / "{track}.wav")
-    tracks = ("drums", "bass", "keyboard")
-    go(tmp_path, "extract", source, *tracks, "--seed", "1", "--bit-depth", "32", "-o", target)
-    for track, part in zip(tracks, ("drums", "bass", "keys"), strict=True):
-        true, made = played(part), sound_of(tmp_path / f"{track}.wav")
-        assert si_sdr(made, true) > si_sdr(mix, true) + 3, track
+    made = make(tmp_path, "made", "extract", source, "bass", "--seed", "1")
+    assert si_sdr(made, true) > si_sdr(mix, true) + MARGIN
 
 
 def test_lego(tmp_path: Path) -> None:
-    source = written(tmp_path / "song.wav", played("bass", "guitar"))
-    added = make(tmp_path, "drums", "lego", source, "rock, drums only", "--track", "drums",
+    source = written(tmp_path / "song.wav", played("drums", "bass", "guitar"))
+    added = make(tmp_path, "keys", "lego", source, "rock, solo piano", "--track", "keyboard",
                  *PLAYED.words())  # fmt: skip
-    assert judge_tempo(librosa_tempo(added), PLAYED.bpm) == "right", librosa_tempo(added)
-    assert bright_share(added) > PARTING_SHARE > bright_share(sound_of(Path(source)))
+    assert estimate_key(added) == PLAYED.recipe.keyscale
+    assert bright_share(added) < PARTING_SHARE < bright_share(sound_of(Path(source)))
 
 
 def test_complete(tmp_path: Path) -> None:

@@ -135,6 +135,9 @@ def _tracks(task: str, recipe: Recipe, frames: int, random: np.random.Generator)
         sources, targets = parts[len(asked) :], parts
     source = heard(scaled(latents_of(score.only(*sources)), level), random)
     target = scaled(latents_of(score.only(*targets)), level)
+    if task == "extract":
+        # No beat to be thought of: what is there has its own.
+        target[:, PULSE] = 0
     names = tuple(TRACKS[part] for part in PARTS if part in asked)
     described = replace(score, recipe=replace(recipe, parts=_sorted(targets)))
     return Example(prompt_of(described, random, task, names), target, _context(source))

@@ -46,6 +46,7 @@ def test_words_source_and_mask(task: str, monkeypatch: pytest.MonkeyPatch) -> No
         mask = context[:, 64:]
         assert set(np.unique(mask)) <= {0.0, 1.0}
         assert (mask.min() == 0) == (task == "repaint")
+        assert target[:, PULSE].any() == (task != "extract")
 
 
 def test_a_repaint_keeps_what_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
