@@ -23,7 +23,7 @@ from training.measures.tempo import Meter, Pulses, judge_tempo, pulses_of, train
 
 # Songs of the band from which the measures learn: of all kinds, and of each named band. None of
 # them is withheld from training, as all are that are asked for.
-_SONGS, _EACH_BAND, _SECONDS = 240, 16, 10.0
+_SONGS, _EACH_BAND, _SECONDS = 480, 16, 10.0
 _SEED = 7
 
 
