@@ -63,8 +63,8 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     request, origins = with_values_of(sounds.source, resolved)
     request = _with_whole_names(request, sounds)
     dit = checkpoints.dit
-    sampling = checkpoints.sampling(request.task_type)
-    request, warnings = settle(request, dit.family or "base", dit.name, sampling)
+    usual = checkpoints.sampling(request.task_type)
+    request, warnings = settle(request, dit.family or "base", dit.name, usual)
     edit = edit_of(request, sounds.source)
     written = written_as(resolved, request, edit, sounds.source)
     crew = assemble(spec, request, checkpoints, places, edit, sounds.source)
@@ -80,7 +80,6 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     pinned = spec.pinned or Pinned("")
     changed = pinned.differences(fingerprints, sounds.hashes())
     found = (*resolved.warnings, *_unheard(resolved), *warnings, *kept, *given, *changed)
-    early = _told(spec, found)
     return Job(
         spec=replace(spec, wishes=crew.given, without_planner=None),
         request=request,
@@ -97,7 +96,7 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
         early=(
             *_remarks(checkpoints, request, seeds),
             *crew.remarks,
-            *early,
+            *_told(spec, found),
             *crew.hardware.adjusted,
         ),
         origins=origins,
