@@ -132,7 +132,8 @@ def test_generate(house: Path, tmp_path: Path) -> None:
     assert {sound.shape for sound in (slower, faster, piano)} == {(2, SECONDS * RATE)}
     assert judge_tempo(librosa_tempo(faster), FASTER_DRUMS.bpm) == "right", librosa_tempo(faster)
     # Nothing tells librosa which of its eighths are the beat.
-    assert judge_tempo(librosa_tempo(slower), SLOWER_DRUMS.bpm) != "wrong", librosa_tempo(slower)
+    found = [judge_tempo(librosa_tempo(slower), SLOWER_DRUMS.bpm * each) for each in (1, 2)]
+    assert "right" in found, librosa_tempo(slower)
     assert min(bright_share(slower), bright_share(faster)) > PARTING_SHARE
     assert estimate_key(piano) == PIANO.recipe.keyscale
     assert bright_share(piano) < PARTING_SHARE

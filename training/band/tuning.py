@@ -33,7 +33,7 @@ CLOCKS_PER_OCTAVE = 17
 CLOCKS = 62
 
 
-def clock_bpm(clock: float) -> float:
+def clock_bpm(clock: int) -> float:
     """Beats per minute of a clock, 0 to CLOCKS - 1."""
     return float(SLOWEST_CLOCK_BPM * 2.0 ** (clock / CLOCKS_PER_OCTAVE))
 

@@ -32,9 +32,11 @@ def reference_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
     references = [levelled(render(_reference(own).truth())) for own in asked]
     for own, reference in zip(asked, references, strict=True):
         write_sound(studio.path(f"{own.name}-heard"), reference)
-    studio.make([_command(own, studio, with_reference=told) for own in asked for told in (0, 1)])
-    alone = [read_sound(studio.path(f"{own.name}-0")) for own in asked]
-    drawn = [read_sound(studio.path(f"{own.name}-1")) for own in asked]
+    studio.make(
+        [_command(own, studio, with_reference=told) for own in asked for told in (False, True)]
+    )
+    alone = [read_sound(studio.path(f"{own.name}-alone")) for own in asked]
+    drawn = [read_sound(studio.path(f"{own.name}-drawn")) for own in asked]
     true = [render(own.truth()) for own in asked]
     others = [references[(index + 1) % count] for index in range(count)]
     return [
@@ -63,10 +65,12 @@ def _reference(own: Asked) -> Asked:
     return replace(own, recipe=recipe, seed=own.seed + _OTHER_SEED)
 
 
-def _command(own: Asked, studio: Studio, *, with_reference: int) -> list[str]:
+def _command(own: Asked, studio: Studio, *, with_reference: bool) -> list[str]:
     caption = caption_of(own.recipe, np.random.default_rng(own.seed), named=False)
-    told = ["--reference", str(studio.path(f"{own.name}-heard"))] if with_reference else []
+    name, told = f"{own.name}-alone", list[str]()
+    if with_reference:
+        name, told = f"{own.name}-drawn", ["--reference", str(studio.path(f"{own.name}-heard"))]
     return [
         "generate", caption, *own.words(), "--duration", f"{own.seconds:g}", "--no-lm", *told,
-        "-o", str(studio.path(f"{own.name}-{with_reference}")), *EXACT,
+        "-o", str(studio.path(name)), *EXACT,
     ]  # fmt: skip
