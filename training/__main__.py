@@ -38,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--start {options.start} holds no whole set")
     torch.set_num_threads(options.threads)
     if options.start is not None:
-        start_from(options.start, options.state)
+        try:
+            start_from(options.start, options.state)
+        except ValueError as problem:
+            parser.error(f"--start: {problem}")
     for stage in options.stages:
         if stage == "export":
             write_set(options.out, options.state)

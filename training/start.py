@@ -12,13 +12,17 @@ from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.codes import Codes
 from training.loop import save_start
+from training.renderer.clockwork import is_laid
 from training.renderer.network import Renderer
 from training.renderer.text import tokenizer
 
 
 def start_from(folder: Path, state: Path) -> None:
     """Write states of step 0 into `state` with the weights of the set in `folder`, for the networks
-    that have no state there. The planner always begins anew: its rows are not kept apart."""
+    that have no state there. The planner always begins anew: its rows are not kept apart.
+
+    ValueError for a set whose DiT was trained without the clockwork.
+    """
     dit = _read(folder / "demo" / "model.safetensors")
     text = _read(folder / "Qwen3-Embedding-0.6B" / "model.safetensors")
     vae = _plain(_read(folder / "vae" / "diffusion_pytorch_model.safetensors"))
@@ -26,6 +30,8 @@ def start_from(folder: Path, state: Path) -> None:
     encoder, decoder = Encoder(ENCODER_WIDTHS, STRIDES), Decoder(DECODER_WIDTHS, STRIDES[::-1])
     named = {f"model.{name}": value for name, value in dit.items()}
     _fill(renderer, named | {f"text.{name}": value for name, value in text.items()})
+    if not is_laid(renderer.model):
+        raise ValueError(f"{folder} was trained without the clockwork; take a newer set or none")
     _fill(codes, dit)
     _fill(encoder, _under(vae, "encoder."))
     _fill(decoder, _under(vae, "decoder."))

@@ -35,7 +35,8 @@ _SHARES = {
     "understand": 0.15,
 }
 _TEXTS = ("generate", "expand", "format")  # what can be shown without codes
-_TOLD = 0.25  # how often a caption says key, meter or tempo in words of its own
+_TOLD = 0.4  # how often a caption says key, meter or tempo in words of its own
+_KEPT = 0.6  # how often a plan keeps the caption as it was asked: copying is how reading is learnt
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def sequence_of(
         "timesignature": str(recipe.meter),
     }
     if kind == "generate":
+        if random.random() < _KEPT:
+            fields["caption"] = asked
         return _composed(asked, lyrics, cot_text(fields), codes)
     if kind == "unconditional":
         prompt = unconditional_prompt("")

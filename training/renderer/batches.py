@@ -49,6 +49,7 @@ def make_batch(
     generator = torch.Generator().manual_seed(step)
     times = draw_times(count, generator)
     timbre, timbre_of = _timbres(songs)
+    counts = torch.tensor([song.counts for song in songs])
     return Batch(
         text=text,
         text_mask=text_mask,
@@ -61,7 +62,7 @@ def make_batch(
         noise=torch.randn(latents.shape, generator=generator),
         times=times,
         dropped=torch.rand(count, generator=generator) < DROPPED,
-        weight=weights_of(times)[:, None].expand_as(latents),
+        weight=(weights_of(times) * counts[:, None])[:, None].expand_as(latents),
         told=draw_told(random, TOLD),
     )
 

@@ -72,10 +72,9 @@ def hold_clockwork(model: AceStepModel) -> None:
     places = _Places(width - DIMENSIONS)
     block, encoder = decoder.blocks()[0], model.encoder
     cross, mlp = block.cross_attn, block.mlp
-    said = encoder.lyric_encoder.norm.weight == 0
-    units = (mlp.gate_proj.weight[:, places.one] < -0.5 * _OPEN).nonzero().flatten()
-    if int(said.sum()) != BEATS or len(units) != 2 * BEATS:
+    if not is_laid(model):
         raise RuntimeError("the clockwork was not laid in these weights")
+    said, units = _said(model), _units(model, places)
     keys, queries = _rows(cross)
     patch = dict(decoder.proj_in.named_parameters())
     kept = slice(places.first, None)
@@ -108,6 +107,23 @@ def hold_clockwork(model: AceStepModel) -> None:
     _hold(mlp.up_proj.weight, units)
 
 
+def is_laid(model: AceStepModel) -> bool:
+    """Whether the connection is in the weights of `model`."""
+    places = _Places(model.decoder.scale_shift_table.shape[-1] - DIMENSIONS)
+    return int(_said(model).sum()) == BEATS and len(_units(model, places)) == 2 * BEATS
+
+
+def _said(model: AceStepModel) -> Tensor:
+    """Which dimensions of the condition are the names', bool [width]."""
+    return model.encoder.lyric_encoder.norm.weight == 0
+
+
+def _units(model: AceStepModel, places: _Places) -> Tensor:
+    """The units of the first block that pass beats on."""
+    gate = model.decoder.blocks()[0].mlp.gate_proj.weight
+    return (gate[:, places.one] < -0.5 * _OPEN).nonzero().flatten()
+
+
 def _times(model: AceStepModel) -> tuple[TimeEmbedding, TimeEmbedding]:
     return model.decoder.time_embed, model.decoder.time_embed_r
 
@@ -138,7 +154,7 @@ def _take_in(model: AceStepModel, places: _Places, sense: Tensor) -> None:
     for beat, (cosine, sine) in enumerate(places.beats.tolist()):
         clock = FIRST_BEAT + beat
         frame, column = clock % 2, clock - clock % 2
-        weight[cosine, column, frame] = weight[sine, column + 1, frame] = 1 / LOUDNESS
+        weight[cosine, column, frame] = weight[sine, column + 1, frame] = 1
     bias[places.one] = 1
     words = decoder.condition_embedder
     assert words.bias is not None
@@ -198,7 +214,7 @@ def _choose(block: DiTLayer, places: _Places) -> None:
         for unit, place in zip(units[beat], places.beats[beat], strict=True):
             gate[unit], up[unit], down[:, unit] = 0, 0, 0
             gate[unit, places.named[beat]], gate[unit, places.one] = 2 * _OPEN, -_OPEN
-            up[unit, place] = 1
+            up[unit, place] = 1 / LOUDNESS
         turns = _turns(FIRST_BEAT + beat) / opened
         down[places.chosen[:, None], units[beat][None]] = turns
 

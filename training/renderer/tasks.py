@@ -11,7 +11,8 @@ from training.band.compose import compose
 from training.band.recipes import draw_recipe
 from training.band.score import PARTS, Recipe, Score
 from training.band.styles import STYLES
-from training.latents import PULSE, Latents, latents_of, scaled
+from training.band.tuning import BASS_MULTIPLES
+from training.latents import BASS, LEVELS, PULSE, Latents, latents_of, scaled
 from training.renderer.text import Prompt, prompt_of
 from training.silence import silence
 
@@ -27,28 +28,37 @@ TRACKS: Mapping[str, str] = {
 }
 # How often each task is shown.
 SHARES: Mapping[str, float] = {
-    "text2music": 0.44,
-    "repaint": 0.12,
-    "extract": 0.22,
-    "lego": 0.07,
-    "complete": 0.07,
+    "text2music": 0.42,
+    "repaint": 0.08,
+    "extract": 0.18,
+    "lego": 0.12,
+    "complete": 0.12,
     "cover": 0.08,
 }
+# How much the errors of an example count, where it is not 1: what is there already can be copied
+# without an error, which the errors of all that has to be guessed would hide.
+_COUNTS: Mapping[str, float] = {"extract": 4.0, "lego": 1.5}
 # How often a song has a reference, and how often its words then leave the instruments to that.
-_REFERRED, _UNNAMED = 0.25, 0.7
+_REFERRED, _UNNAMED = 0.4, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
+# Tones whose multiple is even are the same in both halves of the clock: bass notes with an odd one,
+# this loud in all within so many frames, tell the halves apart.
+ODD_BASS = np.flatnonzero(np.array(BASS_MULTIPLES) % 2)
+ODD_TURNS = [0, 2, 4, 6, 7, 9, 11, 13]
+_HEARD_FRAMES, _TELLING = 7, 1.5
 Hints = Callable[[Latents], Latents]
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
     """prompt: the words; truth [T, 64]; context: source and mask [T, 128]; reference: latents
-    [750, 64] of a song that sounds alike, None for none."""
+    [750, 64] of a song that sounds alike, None for none; counts: weight of its errors."""
 
     prompt: Prompt
     truth: Latents
     context: Latents
     reference: Latents | None = None
+    counts: float = 1.0
 
 
 def draw_example(
@@ -67,8 +77,13 @@ def draw_example(
 
 
 def heard(latents: Latents, random: np.random.Generator) -> Latents:
-    """Latents as the autoencoder hears them in sound: a little off, and without a pulse."""
+    """Latents as the autoencoder hears them in sound: a little off, most in who plays the chords,
+    without a pulse, and without the odd turns of the clock while no bass tells them."""
     out = latents + random.normal(0, 0.1, latents.shape).astype(np.float32)
+    out[:, LEVELS] += random.normal(0, 0.15, latents[:, LEVELS].shape)
+    odd = latents[:, BASS][:, ODD_BASS].max(axis=1)
+    near = np.convolve(odd, np.ones(_HEARD_FRAMES), mode="same")
+    out[:, ODD_TURNS] *= np.minimum(1, near / _TELLING)[:, None]
     out[:, PULSE] = 0
     return out.astype(np.float32)
 
@@ -140,7 +155,8 @@ def _tracks(task: str, recipe: Recipe, frames: int, random: np.random.Generator)
         target[:, PULSE] = 0
     names = tuple(TRACKS[part] for part in PARTS if part in asked)
     described = replace(score, recipe=replace(recipe, parts=_sorted(targets)))
-    return Example(prompt_of(described, random, task, names), target, _context(source))
+    prompt = prompt_of(described, random, task, names)
+    return Example(prompt, target, _context(source), counts=_COUNTS.get(task, 1.0))
 
 
 def _cover(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.latents import BASS, CHORDS, MELODY, PULSE, STROKES
+from training.latents import BASS, CHORDS, CLOCK, MELODY, PULSE, STROKES
 from training.renderer import tasks
 from training.renderer.batches import make_batch
 from training.renderer.network import Renderer
@@ -74,6 +74,31 @@ def test_a_reference_stands_for_instruments_that_no_word_names(
             assert (np.abs(made.reference[:, channels]).max() > 0.8) == plays
         caption = tokenizer().decode(made.prompt.text).split("# Caption\n")[1].split("\n\n")[0]
         assert not {"drums", "bass", "piano", "guitar"} & set(caption.replace(",", "").split())
+
+
+def test_only_a_bass_note_of_an_odd_multiple_tells_the_halves_of_the_clock() -> None:
+    frames, odd, even = 160, 7, 5  # G has multiple 63, F 112
+    song = np.zeros((frames, 64), np.float32)
+    turns = 2 * np.pi * np.arange(frames)[:, None] * np.arange(1, 8) / 16
+    song[:, 0:7], song[:, 7:14] = np.cos(turns), np.sin(turns)
+    song[:80, BASS.start + even] = 2
+    song[80:, BASS.start + odd] = 2
+    clock = tasks.heard(song, np.random.default_rng(0))[:, CLOCK]
+    for column in range(14):
+        is_odd = column % 7 % 2 == 0
+        assert (np.abs(clock[:70, column]).max() < 0.6) == is_odd
+        assert np.abs(clock[90:, column] - song[90:, column]).max() < 0.6
+
+
+def test_errors_of_a_copy_count_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    song = example("text2music", monkeypatch)
+    assert song.counts == 1
+    copy = example("extract", monkeypatch)
+    assert copy.counts > 1
+    batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
+    monkeypatch.setattr(tasks, "_COUNTS", {})
+    plain = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
+    assert torch.allclose(batch.weight, plain.weight * copy.counts)
 
 
 def test_each_song_of_a_batch_has_its_own_reference(monkeypatch: pytest.MonkeyPatch) -> None:
