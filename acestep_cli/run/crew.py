@@ -64,6 +64,8 @@ def assemble(
     wishes = spec.wishes or tuple(wish_of(request, index) for index in range(request.batch_size))
     wishes, tracks = items_of(request, timed(wishes, edit, source))
     planning, listens = planning_for(request, spec.resolved)
+    if request.thinking is None and not checkpoints.composes:
+        planning = replace(planning, codes=False)
     wanted = [wish for wish in wishes if listens or (planning.wants(wish) and not request.no_lm)]
     candidates = _planners(spec, request, places, checkpoints) if wanted else ()
     values: dict[str, int] = {

@@ -26,6 +26,12 @@ class CheckpointSet:
         """Steps, guidance and shift for a task where nobody says otherwise."""
         return demo_sampling(task) if self.is_demo else SAMPLING[self.dit.family or "base"]
 
+    @property
+    def composes(self) -> bool:
+        """Whether the planner composes audio codes for it where nobody says otherwise. The
+        demonstration keeps its beat better without them."""
+        return not self.is_demo
+
     def folders(self) -> tuple[Folder, ...]:
         """All folders of the set."""
         planner = () if self.planner is None else (self.planner,)

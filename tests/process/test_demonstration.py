@@ -4,6 +4,7 @@ own."""
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -138,10 +139,13 @@ def test_a_tiny_set_is_still_to_be_had(tmp_path: Path) -> None:
     assert "demonstration" not in done.stderr
 
 
-def test_a_missing_planner_is_told_before_the_listening(tmp_path: Path) -> None:
+def test_a_missing_planner_is_told_before_the_listening(package: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(package, bare, ignore=shutil.ignore_patterns(DEMO_PLANNER))
     header = b"".join((b"RIFF", (36 + 96_000).to_bytes(4, "little"), b"WAVEfmt "))
     (tmp_path / "a.wav").write_bytes(header)
-    done = run(acestep("understand", "a.wav"), tmp_path)
+    command = [sys.executable, "-c", PROGRAM, str(bare), "understand", "a.wav"]
+    done = run(command, tmp_path, env=environment(tmp_path))
     assert done.returncode == 3
     assert "planner" in done.stderr
     assert "listen" not in done.stderr

@@ -36,11 +36,16 @@ _ASIDES = 0.25  # how often a caption holds other words too
 
 
 def caption_of(
-    recipe: Recipe, random: np.random.Generator, *, asides: bool = True, named: bool = True
+    recipe: Recipe,
+    random: np.random.Generator,
+    *,
+    asides: bool = True,
+    named: bool = True,
+    telling: float = 0.3,
 ) -> str:
-    """A caption that says style and, if they are `named`, instruments, sometimes mood and speed
-    too, and with `asides` sometimes words that mean nothing."""
-    words = _adjectives(recipe, random)
+    """A caption that says style and, if they are `named`, instruments, mood and speed each with the
+    probability `telling`, and with `asides` sometimes words that mean nothing."""
+    words = _adjectives(recipe, random, telling)
     style = _pick(STYLES[recipe.style].words, random)
     head = " ".join([*words, style])
     said = _instruments(recipe, random) if named else []
@@ -65,11 +70,11 @@ def _aside(random: np.random.Generator) -> str:
     return " ".join(word.lower() for word in words if word.lower() not in _SAYING)
 
 
-def _adjectives(recipe: Recipe, random: np.random.Generator) -> list[str]:
+def _adjectives(recipe: Recipe, random: np.random.Generator, telling: float) -> list[str]:
     words = []
-    if random.random() < 0.3:
+    if random.random() < telling:
         words.append(_speed(recipe, random))
-    if random.random() < 0.3:
+    if random.random() < telling:
         words.append(_pick(_MOODS[recipe.mode], random))
     if random.random() < 0.4:
         words.append(_pick(_NEUTRAL, random))

@@ -1,5 +1,5 @@
-"""What the planner makes of words about speed, mood, meter and key, and whether its codes keep the
-tempo that it wrote."""
+"""What the planner makes of words about speed, mood, meter and key, and whether songs of its plans
+and of its codes have the tempo that it wrote."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Wish:
 
 def planner_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
     """Whether metadata follow the caption's words, each kind asked for `count` / 2 times, and
-    whether songs from codes have the tempo that the planner wrote."""
+    whether songs, without its codes and from them, have the tempo that the planner wrote."""
     rows = []
     for measure, words, told in (
         ("tempo", _SPEEDS, _speed),
@@ -48,7 +48,12 @@ def planner_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
         ("key", _KEYS, _key),
     ):
         rows.append(_heeded(f"planner: {measure} words heeded", words, told, studio, count))
-    return [*rows, _played_row(studio, max(round(count * _PLAYED), 1), seconds)]
+    songs = max(round(count * _PLAYED), 1)
+    return [
+        *rows,
+        _played_row("planner: songs in its tempo", studio, songs, seconds),
+        _played_row("planner: codes in its tempo", studio, songs, seconds, "--thinking"),
+    ]
 
 
 def _heeded(
@@ -98,14 +103,15 @@ def _plans(studio: Studio, kind: str, wishes: list[_Wish]) -> list[Metas]:
     return [_metas(folder) for folder in folders]
 
 
-def _played_row(studio: Studio, count: int, seconds: float) -> Row:
-    """Songs of drums and more, in which the planner chooses tempo and all else."""
+def _played_row(measure: str, studio: Studio, count: int, seconds: float, *more: str) -> Row:
+    """Songs of bass and drums, in which the planner chooses tempo and all else."""
     asked = draw_with("planned", ("drums", "bass"), count, seconds)
-    folders = [studio.folder / "planned" / own.name for own in asked]
+    folders = [studio.folder / measure.split()[1] / own.name for own in asked]
     studio.make(
         [
             "generate", own.caption, "--lyrics", "[Instrumental]", "--duration", f"{seconds:g}",
-            "--seed", str(own.seed), "--output-dir", str(folder), "--audio-format", "wav", *EXACT,
+            "--seed", str(own.seed), "--output-dir", str(folder), "--audio-format", "wav",
+            *EXACT, *more,
         ]
         for own, folder in zip(asked, folders, strict=True)
     )  # fmt: skip
@@ -116,7 +122,7 @@ def _played_row(studio: Studio, count: int, seconds: float) -> Row:
     made = studio.spread(hear_file, [next(folder.glob("*.wav")) for folder in folders])
     truth = studio.spread(hear_truth, planned)
     tempos = judges_of(studio).tempos
-    return judged("planner: codes in its tempo", in_time, tempos(made), tempos(truth), planned)
+    return judged(measure, in_time, tempos(made), tempos(truth), planned)
 
 
 def _metas(folder: Path) -> Metas:

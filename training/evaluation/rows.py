@@ -29,8 +29,10 @@ TARGETS = {
     "complete: key right": 0.6,
     "reference: nearer to its timbre": 0.8,
     "planner: tempo words heeded": 0.9,
+    "planner: mood words heeded": 0.9,
     "planner: meter words heeded": 0.9,
     "planner: key words heeded": 0.9,
+    "planner: songs in its tempo": 0.8,
     "planner: codes in its tempo": 0.8,
 }
 

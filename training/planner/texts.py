@@ -35,6 +35,8 @@ _SHARES = {
     "understand": 0.15,
 }
 _TEXTS = ("generate", "expand", "format")  # what can be shown without codes
+_UNNAMED = 0.3  # how often a caption names no instruments
+_TELLING = 0.6  # how often it tells mood, and how often speed
 _TOLD = 0.4  # how often a caption says key, meter or tempo in words of its own
 _KEPT = 0.6  # how often a plan keeps the caption as it was asked: copying is how reading is learnt
 
@@ -79,7 +81,8 @@ def sequence_of(
     shares = np.array([_SHARES.get(kind, 0.0) for kind in kinds])
     kind = str(random.choice(kinds, p=shares / shares.sum()))
     recipe, lyrics = score.recipe, lyrics_of(score)
-    asked = told_caption(recipe, random)
+    named = bool(random.random() >= _UNNAMED)
+    asked = told_caption(recipe, random, named=named)
     fields: dict[str, object] = {
         "bpm": recipe.bpm,
         "caption": caption_of(recipe, random, asides=False),
@@ -89,7 +92,8 @@ def sequence_of(
         "timesignature": str(recipe.meter),
     }
     if kind == "generate":
-        if random.random() < _KEPT:
+        # Instruments that nobody named are not made up.
+        if not named or random.random() < _KEPT:
             fields["caption"] = asked
         return _composed(asked, lyrics, cot_text(fields), codes)
     if kind == "unconditional":
@@ -109,9 +113,9 @@ def text_of(score: Score, random: np.random.Generator) -> Sequence:
     return sequence_of(score, (), (), random, _TEXTS)
 
 
-def told_caption(recipe: Recipe, random: np.random.Generator) -> str:
-    """A caption that may also say key, meter and tempo."""
-    said = [caption_of(recipe, random)]
+def told_caption(recipe: Recipe, random: np.random.Generator, *, named: bool = True) -> str:
+    """A caption that may also say key, meter and tempo, and that names its instruments or not."""
+    said = [caption_of(recipe, random, named=named, telling=_TELLING)]
     if random.random() < _TOLD:
         said.append(f"in {recipe.keyscale}")
     if random.random() < _TOLD:

@@ -37,7 +37,7 @@ SHARES: Mapping[str, float] = {
 }
 # How much the errors of an example count, where it is not 1: what is there already can be copied
 # without an error, which the errors of all that has to be guessed would hide.
-_COUNTS: Mapping[str, float] = {"extract": 4.0, "lego": 1.5}
+_COUNTS: Mapping[str, float] = {"extract": 12.0, "lego": 2.0}
 # How often a song has a reference, and how often its words then leave the instruments to that.
 _REFERRED, _UNNAMED = 0.4, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
@@ -195,4 +195,4 @@ def _sorted(parts: set[str] | list[str]) -> tuple[str, ...]:
 
 def _level(random: np.random.Generator) -> np.float32:
     """How much louder than the band a file may be, whose peak was brought to -1 dB."""
-    return np.float32(random.uniform(0.8, 1.8))
+    return np.float32(0.5 * 4 ** random.random())

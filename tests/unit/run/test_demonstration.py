@@ -75,6 +75,17 @@ def test_it_samples_as_it_was_made_to_and_says_what_it_is(prepared: Callable[...
     assert typed.request.shift == 2.0 and notes(typed) == [REMARK]
 
 
+def test_its_planner_composes_codes_only_where_that_is_asked_for(
+    prepared: Callable[..., Job],
+) -> None:
+    thought = prepared().planning
+    assert thought.metas and not thought.codes
+    assert prepared(thinking=True).planning.codes
+    told = {"bpm": 90, "keyscale": "C major", "timesignature": "4", "lyrics": "[Instrumental]"}
+    assert DEMO_PLANNER not in names(prepared(**told, use_cot_caption=False))
+    assert DEMO_PLANNER in names(prepared(**told, use_cot_caption=False, thinking=True))
+
+
 def test_what_a_preset_gives_to_real_families_is_not_for_it(tmp_path: Path, spec: Ask) -> None:
     asked = resolve({"caption": "x"}, environ={}, cwd=tmp_path, preset="quality")
     job = prepare(RunSpec(asked, ("acestep", "generate")), warm=False)
