@@ -16,6 +16,7 @@ from acestep_cli.demo import configs
 from acestep_cli.demo.sizes import AUDIO_CODES, FSQ_LEVELS, QwenSizes, StackSizes
 from acestep_cli.models.layers import rope_table
 from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
+from training.renderer.reading import BEATS
 
 PLANNER = QwenSizes(
     StackSizes(width=96, mlp=320, heads=4, kv_heads=2, head_dim=32),
@@ -38,6 +39,7 @@ class Planner(nn.Module):
         self.model = Qwen3Model(Qwen3Config.from_json(config))
         width, levels = PLANNER.stack.width, sum(FSQ_LEVELS)
         self.rows = nn.Sequential(nn.Linear(levels, 192), nn.SiLU(), nn.Linear(192, width))
+        self.clocks = nn.Linear(width, BEATS)
         self.register_buffer("code_levels", _one_hot_levels(), persistent=False)
 
     def code_rows(self, codes: Tensor) -> Tensor:
@@ -46,6 +48,10 @@ class Planner(nn.Module):
 
     def hidden(self, ids: Tensor) -> Tensor:
         """Last states [B, L, width] of ids [B, L], in which code c has the id texts + c."""
+        return self.states(ids)[1]
+
+    def states(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """States in the middle and last states, [B, L, width] each, of ids [B, L]."""
         is_code = ids >= self.texts
         table = self.model.embed_tokens.weight
         h = F.embedding(ids.where(~is_code, torch.zeros_like(ids)), table)
@@ -55,22 +61,29 @@ class Planner(nn.Module):
         rope = rope_table(
             ids.shape[1], block.head_dim, block.theta, device=h.device, dtype=torch.float32
         )
-        for layer in self.model.layers:
+        middle = h
+        for number, layer in enumerate(self.model.layers, 1):
             h = layer(h, rope)
-        return self.model.norm(h)
+            if number == PLANNER.layers // 2:
+                middle = h
+        return middle, self.model.norm(h)
 
-    def loss(self, ids: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def loss(self, ids: Tensor, targets: Tensor, beats: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean cross entropy of text among text rows and of codes among code rows, where the
-        grammar leaves no other choice; targets [B, L] holds -1 where nothing is asked."""
+        grammar leaves no other choice, and of the beat's clock, which the middle of the network is
+        to tell before the first code: from three digits alone it is learnt late. targets and
+        beats [B, L] hold -1 where nothing is asked."""
         with torch.autocast("cpu", torch.bfloat16):
-            h = self.hidden(ids)
+            middle, h = self.states(ids)
             is_text = (targets >= 0) & (targets < self.texts)
             text_scores = h[is_text] @ self.model.embed_tokens.weight.T.to(h.dtype)
             is_code = targets >= self.texts
             rows = self.rows(self.code_levels)
             code_scores = h[is_code] @ rows.T.to(h.dtype)
+            beat_scores = self.clocks(middle[beats >= 0])
+        beat = _mean_entropy(beat_scores, beats[beats >= 0])
         codes = _mean_entropy(code_scores, targets[is_code] - self.texts)
-        return _mean_entropy(text_scores, targets[is_text]), codes
+        return _mean_entropy(text_scores, targets[is_text]), codes, beat
 
     @torch.no_grad()
     def tensors(self) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from training.band.captions import caption_of
 from training.band.lyrics import lyrics_of
 from training.band.score import Recipe, Score
 from training.band.styles import STYLES
+from training.band.tuning import nearest_clock, played_bpm
+from training.renderer.reading import FIRST_BEAT
 
 # How often each kind of text is shown.
 _SHARES = {
@@ -43,10 +45,13 @@ _KEPT = 0.6  # how often a plan keeps the caption as it was asked: copying is ho
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Token ids, and the place from which on they are the planner's own."""
+    """Token ids; the place from which on they are the planner's own; the place of the last one
+    before codes that follow a tempo, and which beat of the band that is, -1 where there is none."""
 
     ids: tuple[int, ...]
     answer: int
+    before_codes: int = -1
+    beat: int = -1
 
 
 @cache
@@ -95,7 +100,8 @@ def sequence_of(
         # Instruments that nobody named are not made up.
         if not named or random.random() < _KEPT:
             fields["caption"] = asked
-        return _composed(asked, lyrics, cot_text(fields), codes)
+        beat = nearest_clock(played_bpm(recipe.bpm)) - FIRST_BEAT
+        return replace(_composed(asked, lyrics, cot_text(fields), codes), beat=beat)
     if kind == "unconditional":
         prompt = unconditional_prompt("")
         return _joined(prompt, "", codes)
@@ -137,7 +143,8 @@ def _composed(caption: str, lyrics: str, reasoning: str, codes: tuple[int, ...])
     """Both phases in one: the answer begins with the reasoning, and ends the turn behind codes."""
     whole = _joined(codes_prompt(caption, lyrics, reasoning), "", codes)
     before = len(tokenizer().encode(cot_prompt(caption, lyrics)).ids)
-    return Sequence(whole.ids if codes else whole.ids[:-1], before)
+    text = len(whole.ids) - len(codes) - 1
+    return Sequence(whole.ids if codes else whole.ids[:text], before, text - 1)
 
 
 def _joined(prompt: str, answer: str, codes: tuple[int, ...] = ()) -> Sequence:

@@ -26,7 +26,7 @@ SONGS, TEXTS = 8, 48
 _TEXT_SHARE = 0.6
 # Seconds of the songs of a batch, and how often they are drawn.
 LENGTHS = ((10, 0.55), (20, 0.2), (30, 0.2), (60, 0.05))
-_TEXT_WEIGHT = 2.0
+_TEXT_WEIGHT, _BEAT_WEIGHT = 2.0, 0.5
 
 
 def train_planner(state: Path, plan: Plan = PLAN) -> Planner:
@@ -37,15 +37,17 @@ def train_planner(state: Path, plan: Plan = PLAN) -> Planner:
     set_first_weights(planner, 5)
 
     def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        text, code = planner.loss(*batch(step, codes))
-        told = {"text": float(text.detach()), "codes": float(code.detach())}
-        return _TEXT_WEIGHT * text + code, told
+        text, code, beat = planner.loss(*batch(step, codes))
+        parts = {"text": text, "codes": code, "beat": beat}
+        told = {name: float(part.detach()) for name, part in parts.items()}
+        return _TEXT_WEIGHT * text + code + _BEAT_WEIGHT * beat, told
 
     return train(planner, plan, loss, state)  # type: ignore[return-value]
 
 
-def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor]:
-    """Ids [B, L] and what follows each of them [B, L], -1 where it is given or padding."""
+def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor, Tensor]:
+    """Ids [B, L], what follows each of them [B, L], -1 where it is given or padding, and the beat
+    that is to be known at each of them [B, L], -1 where none is."""
     random = np.random.default_rng((6, step))
     if random.random() < _TEXT_SHARE:
         return _padded([text_of(score, random) for score in _songs(TEXTS, 10, random)])
@@ -66,14 +68,17 @@ def _songs(count: int, seconds: int, random: np.random.Generator) -> list[Score]
     return [compose(draw_recipe(random), float(seconds), random) for _ in range(count)]
 
 
-def _padded(rows: list[Sequence]) -> tuple[Tensor, Tensor]:
+def _padded(rows: list[Sequence]) -> tuple[Tensor, Tensor, Tensor]:
     longest = max(len(row.ids) for row in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.int64)
     targets = torch.full((len(rows), longest), -1, dtype=torch.int64)
+    beats = targets.clone()
     for index, row in enumerate(rows):
         ids[index, : len(row.ids)] = torch.tensor(row.ids)
         targets[index, row.answer - 1 : len(row.ids) - 1] = torch.tensor(row.ids[row.answer :])
-    return ids, targets
+        if row.beat >= 0:
+            beats[index, row.before_codes] = row.beat
+    return ids, targets, beats
 
 
 @torch.no_grad()

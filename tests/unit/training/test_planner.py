@@ -12,8 +12,10 @@ from acestep_cli.pipeline.metadata import parse_output
 from tests.unit.training.test_band import recipe
 from training.band.compose import compose
 from training.band.score import Score
+from training.band.tuning import clock_bpm
 from training.planner import texts
 from training.planner.network import PLANNER, Planner
+from training.renderer.reading import FIRST_BEAT
 from training.renderer.weights import set_first_weights
 
 CODES = (5, 63_999, 17, 17)
@@ -64,6 +66,19 @@ def test_a_text_alone_ends_before_the_codes(score: Score, monkeypatch: pytest.Mo
     assert answer.endswith("</think>\n\n")
 
 
+def test_the_beat_is_told_at_the_last_token_before_codes(
+    score: Score, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "_SHARES", {"generate": 1.0})
+    row = texts.sequence_of(score, CODES, HEARD, np.random.default_rng(1))
+    assert row.ids[row.before_codes + 1] == texts.first_code_id() + CODES[0]
+    assert clock_bpm(FIRST_BEAT + row.beat) == pytest.approx(score.recipe.bpm, rel=0.022)
+    alone = texts.text_of(score, np.random.default_rng(1))
+    assert alone.beat in (row.beat, -1)
+    monkeypatch.setattr(texts, "_SHARES", {"understand": 1.0})
+    assert texts.sequence_of(score, CODES, HEARD, np.random.default_rng(1)).beat == -1
+
+
 def test_exported_rows_give_the_same_states(score: Score, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "_SHARES", {"generate": 1.0})
     planner = Planner(texts.first_code_id())
@@ -83,8 +98,9 @@ def test_a_batch_of_texts_alone_is_learnt_from() -> None:
     planner = Planner(texts.first_code_id())
     set_first_weights(planner, 0)
     ids = torch.tensor([[1, 2, 3]])
-    text, codes = planner.loss(ids, torch.tensor([[-1, 3, 4]]))
-    assert codes == 0
-    (text + codes).backward()
+    none = torch.full((1, 3), -1)
+    text, codes, beat = planner.loss(ids, torch.tensor([[-1, 3, 4]]), none)
+    assert codes == 0 and beat == 0
+    (text + codes + beat).backward()
     assert planner.model.norm.weight.grad is not None
     assert torch.isfinite(planner.model.norm.weight.grad).all()
