@@ -50,7 +50,7 @@ BALLAD = Style(
     },
     parts=("drums", "bass", "keys", "pad", "lead"),
     melody=0.4,
-    words=("ballad", "piano ballad", "slow ballad"),
+    words=("ballad", "piano ballad", "sentimental ballad"),
 )
 
 FOLK = Style(

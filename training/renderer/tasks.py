@@ -37,9 +37,9 @@ SHARES: Mapping[str, float] = {
 }
 # How much the errors of an example count, where it is not 1: what is there already can be copied
 # without an error, which the errors of all that has to be guessed would hide.
-_COUNTS: Mapping[str, float] = {"extract": 12.0, "lego": 2.0}
+_COUNTS: Mapping[str, float] = {"extract": 12.0, "lego": 3.0, "complete": 3.0}
 # How often a song has a reference, and how often its words then leave the instruments to that.
-_REFERRED, _UNNAMED = 0.4, 0.7
+_REFERRED, _UNNAMED = 0.5, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
 # Tones whose multiple is even are the same in both halves of the clock: bass notes with an odd one,
 # this loud in all within so many frames, tell the halves apart.
