@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from acestep_cli.weights.demonstration import DEMO
+from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER
 from tests.process.programs import acestep, environment, run
 from training.band.compose import compose
 from training.band.recipes import is_withheld
@@ -24,6 +26,7 @@ from training.measures.likeness import (
     chroma_correlation,
     region_difference,
     si_sdr,
+    timbre_distance,
 )
 from training.measures.sound import Sound
 from training.measures.tempo import judge_tempo, librosa_tempo
@@ -68,9 +71,9 @@ CHANGED = 0.1
 MARGIN = 3.0  # dB that a track gains over the mix
 
 
-def go(folder: Path, *words: str) -> str:
-    """What `acestep` says to `words`."""
-    command = acestep(*words, "--model", DEMO, "--quiet")
+def go(folder: Path, *words: str, name: tuple[str, ...] = ("--model", DEMO)) -> str:
+    """What `acestep` says to `words`, with the demonstration as `name` asks for it."""
+    command = acestep(*words, *name, "--quiet")
     done = run(command, folder, env=environment(folder, OMP_NUM_THREADS="1"))
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -171,15 +174,33 @@ def test_cover(tmp_path: Path) -> None:
     assert chroma_correlation(other, cover) < 0.2
 
 
+def test_reference(tmp_path: Path) -> None:
+    heard = played("bass", changed=replace(PLAYED, root=2, bpm=90))
+    asked = replace(PLAYED, caption="rock")
+    alone = generate(tmp_path, "alone", asked)
+    reference = written(tmp_path / "heard.wav", heard)
+    drawn = generate(tmp_path, "drawn", asked, "--reference", reference)
+    assert timbre_distance(drawn, heard) < 0.95 * timbre_distance(alone, heard)
+
+
 def test_extract(tmp_path: Path) -> None:
-    mix, true = played("drums", "bass", "keys"), played("bass")
+    mix = played("drums", "bass", "keys")
     source = written(tmp_path / "mix.wav", mix)
-    made = make(tmp_path, "made", "extract", source, "bass", "--seed", "1")
-    assert si_sdr(made, true) > si_sdr(mix, true) + MARGIN
+    target = str(tmp_path / "{track}.wav")
+    tracks = ("drums", "bass", "keyboard")
+    go(tmp_path, "extract", source, *tracks, "--seed", "1", "--bit-depth", "32", "-o", target)
+    for track, part in zip(tracks, ("drums", "bass", "keys"), strict=True):
+        true, made = played(part), sound_of(tmp_path / f"{track}.wav")
+        assert si_sdr(made, true) > si_sdr(mix, true) + MARGIN, track
 
 
 def test_lego(tmp_path: Path) -> None:
-    source = written(tmp_path / "song.wav", played("drums", "bass", "guitar"))
+    source = written(tmp_path / "song.wav", played("bass", "guitar"))
+    added = make(tmp_path, "drums", "lego", source, "rock, drums only", "--track", "drums",
+                 *PLAYED.words())  # fmt: skip
+    assert judge_tempo(librosa_tempo(added), PLAYED.bpm) == "right", librosa_tempo(added)
+    assert bright_share(added) > PARTING_SHARE > bright_share(sound_of(Path(source)))
+    source = written(tmp_path / "rhythm.wav", played("drums", "bass", "guitar"))
     added = make(tmp_path, "keys", "lego", source, "rock, solo piano", "--track", "keyboard",
                  *PLAYED.words())  # fmt: skip
     assert estimate_key(added) == PLAYED.recipe.keyscale
@@ -194,3 +215,36 @@ def test_complete(tmp_path: Path) -> None:
     assert judge_tempo(librosa_tempo(made), PLAYED.bpm) == "right", librosa_tempo(made)
     assert chroma_correlation(song, made) > 0.4
     assert bright_share(made) > PARTING_SHARE
+
+
+def test_understand(tmp_path: Path) -> None:
+    source = written(tmp_path / "song.wav", played("drums", "bass", "keys"))
+    told: dict[str, Any] = json.loads(go(tmp_path, "understand", source, "--seed", "1", "--json"))
+    assert told["data"]["bpm"] == pytest.approx(PLAYED.bpm, rel=0.06), told
+    assert told["data"]["keyscale"] == PLAYED.recipe.keyscale, told
+
+
+def test_format(tmp_path: Path) -> None:
+    words = ("format", "slow ballad, waltz, in D minor", "--lyrics", "[Instrumental]")
+    said = go(tmp_path, *words, "--seed", "1", "--json", name=("--lm-model", DEMO_PLANNER))
+    told: dict[str, Any] = json.loads(said)
+    assert told["data"]["bpm"] < 100, told
+    assert told["data"]["timesignature"] == "3", told
+    assert told["data"]["keyscale"] == "D minor", told
+
+
+@pytest.mark.parametrize("thinking", [(), ("--thinking",)], ids=["plan", "codes"])
+def test_a_planned_song_keeps_the_tempo_of_its_plan(
+    thinking: tuple[str, ...], tmp_path: Path
+) -> None:
+    target = tmp_path / "song.wav"
+    told = json.loads(
+        go(
+            tmp_path, "generate", "fast house, bass and drums", "--lyrics", "[Instrumental]",
+            "--duration", str(SECONDS), "--seed", "3", "-o", str(target), "--json", *thinking,
+        )
+    )  # fmt: skip
+    bpm = told["data"]["items"][0]["metas"]["bpm"]
+    song = sound_of(target)
+    assert bpm > 107
+    assert judge_tempo(librosa_tempo(song), bpm) == "right", (librosa_tempo(song), bpm)
