@@ -12,7 +12,7 @@ from acestep_cli.errors import UsageError
 from acestep_cli.events import Event, Noted, Warned
 from acestep_cli.jobs.digest import request_digest
 from acestep_cli.pipeline.plan import lyric_warnings, plan_of
-from acestep_cli.pipeline.settle import draw_seeds, settle
+from acestep_cli.pipeline.settle import Warnings, draw_seeds, settle
 from acestep_cli.request import SongRequest
 from acestep_cli.request.codes import CODES_PER_SECOND
 from acestep_cli.run.crew import Crew, assemble
@@ -62,9 +62,7 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     sounds = open_sounds(asked, folder)
     request, origins = with_values_of(sounds.source, resolved)
     request = _with_whole_names(request, sounds)
-    dit = checkpoints.dit
-    usual = checkpoints.sampling(request.task_type)
-    request, warnings = settle(request, dit.family or "base", dit.name, usual)
+    request, warnings = _settled(request, resolved, checkpoints)
     edit = edit_of(request, sounds.source)
     written = written_as(resolved, request, edit, sounds.source)
     crew = assemble(spec, request, checkpoints, places, edit, sounds.source)
@@ -105,6 +103,16 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
         targets=targets,
         listens=crew.listens,
     )
+
+
+def _settled(
+    request: SongRequest, resolved: Resolved, checkpoints: CheckpointSet
+) -> tuple[SongRequest, Warnings]:
+    """`request` with all that its checkpoints decide, and what they cannot use of it."""
+    dit, guidance = checkpoints.dit, checkpoints.planner_guidance
+    if guidance is not None and not resolved.given("lm_cfg_scale"):
+        request = request.replace(lm_cfg_scale=guidance)
+    return settle(request, dit.family or "base", dit.name, checkpoints.sampling(request.task_type))
 
 
 def _digest(

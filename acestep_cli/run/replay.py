@@ -32,7 +32,7 @@ _HARDWARE = ("device", "dtype", "threads", "lm_quantization")
 # These say where something lies and nothing of how it sounds.
 _PLACES = frozenset(("output_dir", "checkpoints", "offload_to_cpu"))
 # What the checkpoint decided where nobody else did.
-_OF_THE_MODEL = ("inference_steps", "guidance_scale", "shift")
+_OF_THE_MODEL = ("inference_steps", "guidance_scale", "shift", "lm_cfg_scale")
 _OF_THE_PLANNER = frozenset(
     (
         "description", "sample_mode", "no_lm", "thinking", "use_format", "use_cot_caption",
@@ -192,7 +192,8 @@ def _without_source(asked: SongRequest, origins: dict[str, str]) -> SongRequest:
 def _without_defaults(asked: SongRequest, origins: Mapping[str, str]) -> SongRequest:
     """`asked` without the numbers that its checkpoint decided, as there is another one."""
     open_ = (name for name in _OF_THE_MODEL if origins[name] == "default")
-    return asked.replace(**dict.fromkeys(open_, None))
+    blank = SongRequest()
+    return asked.replace(**{name: getattr(blank, name) for name in open_})
 
 
 def _at_home(request: SongRequest, job: KnownJob, typed: _Typed) -> SongRequest:

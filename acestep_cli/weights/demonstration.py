@@ -19,6 +19,8 @@ DEMO_SAMPLING = Sampling(steps=32, guidance=2.0, shift=1.0)
 # What is in a mix is there already: one step tells the mean of all that it may be, which is nearer
 # to it than any single one, and words that are exaggerated only bend it.
 _EXTRACTING = Sampling(steps=1, guidance=1.0, shift=1.0)
+# What its planner composes with: codes that exaggerate their words hurry.
+DEMO_PLANNER_GUIDANCE = 1.0
 
 DEMO_WORDS = "the built-in demonstration, a toy band"
 REAL_ONE = f"for the real model: {fetch_command()}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acestep_cli.weights.catalog import SAMPLING, Sampling
-from acestep_cli.weights.demonstration import demo_sampling
+from acestep_cli.weights.demonstration import DEMO_PLANNER_GUIDANCE, demo_sampling
 from acestep_cli.weights.folder import Folder
 
 
@@ -25,6 +25,11 @@ class CheckpointSet:
     def sampling(self, task: str) -> Sampling:
         """Steps, guidance and shift for a task where nobody says otherwise."""
         return demo_sampling(task) if self.is_demo else SAMPLING[self.dit.family or "base"]
+
+    @property
+    def planner_guidance(self) -> float | None:
+        """Guidance of its planner where nobody says otherwise; None: that of the request."""
+        return DEMO_PLANNER_GUIDANCE if self.is_demo else None
 
     @property
     def composes(self) -> bool:

@@ -15,6 +15,7 @@ from acestep_cli.events import Event, Noted
 from acestep_cli.jobs.history import History, KnownJob
 from acestep_cli.pipeline.plan import Wish
 from acestep_cli.pipeline.planner import Thought
+from acestep_cli.request import SongRequest
 from acestep_cli.run import RunSpec, run_job, texts
 from acestep_cli.run.job import open_record
 from acestep_cli.run.prepare import prepare
@@ -22,7 +23,12 @@ from acestep_cli.run.replay import replay_of
 from acestep_cli.run.spec import Job
 from acestep_cli.run.texts import Desk, describe, improve, listen
 from acestep_cli.weights import places
-from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER, DEMO_SAMPLING
+from acestep_cli.weights.demonstration import (
+    DEMO,
+    DEMO_PLANNER,
+    DEMO_PLANNER_GUIDANCE,
+    DEMO_SAMPLING,
+)
 from tests.conftest import GOLDEN
 from tests.unit.run.conftest import nobody
 from tests.unit.run.test_health import findings, found
@@ -81,6 +87,9 @@ def test_its_planner_composes_codes_only_where_that_is_asked_for(
     thought = prepared().planning
     assert thought.metas and not thought.codes
     assert prepared(thinking=True).planning.codes
+    thought = prepared()
+    assert thought.request.lm_cfg_scale == thought.planning.guidance == DEMO_PLANNER_GUIDANCE
+    assert prepared(lm_cfg_scale=2.0).request.lm_cfg_scale == 2
     told = {"bpm": 90, "keyscale": "C major", "timesignature": "4", "lyrics": "[Instrumental]"}
     assert DEMO_PLANNER not in names(prepared(**told, use_cot_caption=False))
     assert DEMO_PLANNER in names(prepared(**told, use_cot_caption=False, thinking=True))
@@ -115,6 +124,7 @@ def test_without_a_planner_it_is_as_quiet(
 def test_installed_models_go_before_it(prepared: Callable[..., Job], checkpoints: Path) -> None:
     job = prepared(checkpoints=str(checkpoints))
     assert (job.model, job.request.guidance_scale) == ("acestep-v15-turbo", 1.0)
+    assert job.request.lm_cfg_scale == SongRequest().lm_cfg_scale
     assert notes(job) == []
     asked = prepared(checkpoints=str(checkpoints), model=DEMO)
     assert asked.checkpoints.is_demo and DEMO_PLANNER in names(asked)
@@ -158,11 +168,13 @@ def test_another_model_takes_nothing_of_it_along(
     other = again(kept, model="acestep-v15-base", checkpoints=str(checkpoints))
     assert set(names(other)) == {PLANNER, "Qwen3-Embedding-0.6B", "acestep-v15-base", "vae"}
     assert other.request.guidance_scale == 7.0
+    assert other.request.lm_cfg_scale == SongRequest().lm_cfg_scale
     record = open_record(prepare(spec(checkpoints=str(checkpoints)), warm=False))
     real = History(tmp_path / "out").find(record.job_id)
     toy = again(real, model=DEMO)
     assert toy.checkpoints.is_demo and set(names(toy)) >= {DEMO, DEMO_PLANNER}
     assert toy.request.guidance_scale == DEMO_SAMPLING.guidance
+    assert toy.request.lm_cfg_scale == DEMO_PLANNER_GUIDANCE
 
 
 def test_a_song_is_made_and_told_by_name(spec: Ask, demonstration: Path) -> None:
