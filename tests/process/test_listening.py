@@ -68,7 +68,8 @@ BRIGHT_HERTZ, PARTING_SHARE = 2500, -30.0
 REPAINTED = "house with bass and drums"
 START, END = 2.5, 8.0
 CHANGED = 0.1
-MARGIN = 3.0  # dB that a track gains over the mix
+# Tracks, the band's parts, and the dB that each gains over the mix.
+EXTRACTED = (("drums", "drums", 7.5), ("bass", "bass", 5.5), ("keyboard", "keys", 4.5))
 
 
 def go(folder: Path, *words: str, name: tuple[str, ...] = ("--model", DEMO)) -> str:
@@ -175,23 +176,23 @@ def test_cover(tmp_path: Path) -> None:
 
 
 def test_reference(tmp_path: Path) -> None:
-    heard = played("bass", changed=replace(PLAYED, root=2, bpm=90))
+    heard = played("drums", changed=replace(PLAYED, root=2, bpm=90))
     asked = replace(PLAYED, caption="rock")
     alone = generate(tmp_path, "alone", asked)
     reference = written(tmp_path / "heard.wav", heard)
     drawn = generate(tmp_path, "drawn", asked, "--reference", reference)
-    assert timbre_distance(drawn, heard) < 0.95 * timbre_distance(alone, heard)
+    assert timbre_distance(drawn, heard) < 0.6 * timbre_distance(alone, heard)
 
 
 def test_extract(tmp_path: Path) -> None:
     mix = played("drums", "bass", "keys")
     source = written(tmp_path / "mix.wav", mix)
     target = str(tmp_path / "{track}.wav")
-    tracks = ("drums", "bass", "keyboard")
+    tracks = [track for track, *_ in EXTRACTED]
     go(tmp_path, "extract", source, *tracks, "--seed", "1", "--bit-depth", "32", "-o", target)
-    for track, part in zip(tracks, ("drums", "bass", "keys"), strict=True):
+    for track, part, gain in EXTRACTED:
         true, made = played(part), sound_of(tmp_path / f"{track}.wav")
-        assert si_sdr(made, true) > si_sdr(mix, true) + MARGIN, track
+        assert si_sdr(made, true) > si_sdr(mix, true) + gain, track
 
 
 def test_lego(tmp_path: Path) -> None:

@@ -47,12 +47,12 @@ def planner_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
         ("meter", _METERS, _meter),
         ("key", _KEYS, _key),
     ):
-        rows.append(_heeded(f"planner: {measure} words heeded", words, told, studio, count))
+        rows.append(_heeded(measure, words, told, studio, count))
     songs = max(round(count * _PLAYED), 1)
     return [
         *rows,
-        _played_row("planner: songs in its tempo", studio, songs, seconds),
-        _played_row("planner: codes in its tempo", studio, songs, seconds, "--thinking"),
+        _played_row("songs", studio, songs, seconds),
+        _played_row("codes", studio, songs, seconds, "--thinking"),
     ]
 
 
@@ -64,7 +64,7 @@ def _heeded(
     count: int,
 ) -> Row:
     wishes = _wishes(words, max(count // 2 // len(words), 1))
-    found = [told(metas) for metas in _plans(studio, measure.split()[1], wishes)]
+    found = [told(metas) for metas in _plans(studio, measure, wishes)]
     right = mean(said == wish.wanted for said, wish in zip(found, wishes, strict=True))
     chance = mean(
         said == other.wanted
@@ -72,7 +72,7 @@ def _heeded(
         for index, other in enumerate(wishes)
         if index != place
     )
-    return Row(measure, right, chance, 1.0, len(wishes))
+    return Row(f"planner: {measure} words heeded", right, chance, 1.0, len(wishes))
 
 
 def _wishes(words: Mapping[str, str], each: int) -> list[_Wish]:
@@ -103,10 +103,11 @@ def _plans(studio: Studio, kind: str, wishes: list[_Wish]) -> list[Metas]:
     return [_metas(folder) for folder in folders]
 
 
-def _played_row(measure: str, studio: Studio, count: int, seconds: float, *more: str) -> Row:
-    """Songs of bass and drums, in which the planner chooses tempo and all else."""
+def _played_row(kind: str, studio: Studio, count: int, seconds: float, *more: str) -> Row:
+    """Songs of bass and drums, in which the planner chooses tempo and all else; `kind` says what
+    they are made from with the options `more`."""
     asked = draw_with("planned", ("drums", "bass"), count, seconds)
-    folders = [studio.folder / measure.split()[1] / own.name for own in asked]
+    folders = [studio.folder / f"planned-{kind}" / own.name for own in asked]
     studio.make(
         [
             "generate", own.caption, "--lyrics", "[Instrumental]", "--duration", f"{seconds:g}",
@@ -122,6 +123,7 @@ def _played_row(measure: str, studio: Studio, count: int, seconds: float, *more:
     made = studio.spread(hear_file, [next(folder.glob("*.wav")) for folder in folders])
     truth = studio.spread(hear_truth, planned)
     tempos = judges_of(studio).tempos
+    measure = f"planner: {kind} in its tempo"
     return judged(measure, in_time, tempos(made), tempos(truth), planned)
 
 

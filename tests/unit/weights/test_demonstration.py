@@ -11,7 +11,7 @@ import pytest
 
 from acestep_cli.errors import CheckpointError, CheckpointMissing
 from acestep_cli.weights import places
-from acestep_cli.weights.catalog import ALL_TASKS, SAMPLING
+from acestep_cli.weights.catalog import ALL_TASKS, SAMPLING, Sampling
 from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER, DEMO_SAMPLING
 from acestep_cli.weights.folder import lacking, open_folder
 from acestep_cli.weights.inventory import demonstration
@@ -61,7 +61,8 @@ def test_it_serves_where_nothing_is_installed(demo: Path, here: Path) -> None:
         assert found.is_demo and found.dit.name == DEMO
         assert {folder.path.parent for folder in found.folders()} == {demo}
     assert found.sampling("text2music") == DEMO_SAMPLING and found.planner is None
-    assert found.sampling("extract").guidance == 1
+    assert found.sampling("extract") == Sampling(steps=1, guidance=1.0, shift=1.0)
+    assert not found.composes
     assert find_ears(None, around(here)).is_demo
     first = find_set(None, "text2music", around(here), families=("turbo", "sft", "base"))
     assert first.is_demo
@@ -96,6 +97,7 @@ def test_an_installed_model_goes_before_it_even_one_that_cannot_serve(
     found = find(here)
     assert (found.is_demo, found.root) == (False, here)
     assert found.sampling("extract") == SAMPLING["turbo"]
+    assert found.composes
     with pytest.raises(CheckpointMissing, match="no installed model can do extract") as caught:
         find(here, task="extract")
     assert DEMO not in caught.value.message
