@@ -12,14 +12,18 @@ from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.codes import Codes
 from training.loop import save_start
+from training.planner.network import Planner
+from training.planner.rows import fit_rows
+from training.planner.texts import first_code_id
 from training.renderer.clockwork import is_laid
 from training.renderer.network import Renderer
 from training.renderer.text import tokenizer
+from training.renderer.weights import set_first_weights
 
 
 def start_from(folder: Path, state: Path) -> None:
     """Write states of step 0 into `state` with the weights of the set in `folder`, for the networks
-    that have no state there. The planner always begins anew: its rows are not kept apart.
+    that have no state there.
 
     ValueError for a set whose DiT was trained without the clockwork.
     """
@@ -38,6 +42,20 @@ def start_from(folder: Path, state: Path) -> None:
     modules = {"renderer": renderer, "codes": codes, "encoder": encoder, "decoder": decoder}
     for name, module in modules.items():
         save_start(state / f"{name}.pt", module)
+    if not (state / "planner.pt").is_file():
+        tensors = _read(folder / "acestep-5Hz-lm-demo" / "model.safetensors")
+        save_start(state / "planner.pt", _planner_of(tensors, state))
+
+
+def _planner_of(tensors: dict[str, Tensor], state: Path) -> Planner:
+    """The planner whose rows for codes were written instead of the network that makes them; what
+    is not written, the probe of the beat, has its first weights."""
+    planner = Planner(first_code_id())
+    set_first_weights(planner, 5)
+    table = tensors["model.embed_tokens.weight"]
+    _fill(planner.model, {n.removeprefix("model."): value for n, value in tensors.items()})
+    fit_rows(planner, table[planner.texts :][: len(planner.code_levels)], state)
+    return planner
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,22 +13,43 @@ from training import export
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.codes import Codes
+from training.planner import rows
+from training.planner.network import Planner
+from training.planner.texts import first_code_id
 from training.renderer.clockwork import lay_clockwork
 from training.renderer.network import Renderer
 from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
 from training.start import start_from
 
+# The planner's file holds the rows of codes, and not what they are made by nor the probe of beats.
+NOT_WRITTEN = ("rows.", "clocks.")
 
-def write(folder: Path, renderer: Renderer, codes: Codes) -> tuple[Encoder, Decoder]:
+
+@pytest.fixture(scope="module")
+def planner() -> Planner:
+    planner = Planner(first_code_id())
+    set_first_weights(planner, 1)
+    return planner
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "PLAN", replace(rows.PLAN, steps=300))
+
+
+def write(
+    folder: Path, renderer: Renderer, codes: Codes, planner: Planner
+) -> tuple[Encoder, Decoder]:
     encoder, decoder = Encoder(ENCODER_WIDTHS, STRIDES), Decoder(DECODER_WIDTHS, STRIDES[::-1])
     export.write_renderer(folder, renderer, codes)
     export.write_autoencoder(folder, encoder, decoder)
+    export.write_planner(folder, planner)
     return encoder, decoder
 
 
 @pytest.mark.parametrize("has_state", [False, True])
-def test_the_weights_of_a_set_come_back(has_state: bool, tmp_path: Path) -> None:
+def test_the_weights_of_a_set_come_back(has_state: bool, planner: Planner, tmp_path: Path) -> None:
     torch.manual_seed(0)
     renderer, codes = Renderer(tokenizer().get_vocab_size()), Codes()
     set_first_weights(renderer, 0)
@@ -36,28 +58,43 @@ def test_the_weights_of_a_set_come_back(has_state: bool, tmp_path: Path) -> None
     # The file has one tokenizer, and it is that of the codes.
     renderer.model.tokenizer.load_state_dict(codes.tokenizer.state_dict())
     renderer.model.detokenizer.load_state_dict(codes.detokenizer.state_dict())
-    encoder, decoder = write(tmp_path / "set", renderer, codes)
+    encoder, decoder = write(tmp_path / "set", renderer, codes, planner)
     state = tmp_path / "state"
     state.mkdir()
     if has_state:
-        (state / "codes.pt").write_bytes(b"mine")
+        for name in ("codes", "planner"):
+            (state / f"{name}.pt").write_bytes(b"mine")
     start_from(tmp_path / "set", state)
     trained: dict[str, nn.Module] = {"renderer": renderer, "encoder": encoder, "decoder": decoder}
     if has_state:
-        assert (state / "codes.pt").read_bytes() == b"mine"
+        for name in ("codes", "planner"):
+            assert (state / f"{name}.pt").read_bytes() == b"mine"
     else:
-        trained["codes"] = codes
+        trained |= {"codes": codes, "planner": planner}
     for name, module in trained.items():
         saved = torch.load(state / f"{name}.pt", weights_only=True)
         assert saved["step"] == 0
         for key, value in module.state_dict().items():
+            if key.startswith(NOT_WRITTEN):
+                continue
             assert torch.allclose(saved["module"][key], value, atol=0.02, rtol=0.01), key
 
 
-def test_a_set_without_the_clockwork_is_refused(tmp_path: Path) -> None:
+def test_a_set_without_the_clockwork_is_refused(planner: Planner, tmp_path: Path) -> None:
     renderer, codes = Renderer(tokenizer().get_vocab_size()), Codes()
     set_first_weights(renderer, 0)
-    write(tmp_path / "set", renderer, codes)
+    write(tmp_path / "set", renderer, codes, planner)
     with pytest.raises(ValueError, match="without the clockwork"):
         start_from(tmp_path / "set", tmp_path / "state")
     assert not (tmp_path / "state").exists()
+
+
+def test_rows_of_codes_come_back_as_a_network_that_makes_them(
+    planner: Planner, tmp_path: Path
+) -> None:
+    wanted = planner.rows(planner.code_levels).detach()
+    other = Planner(first_code_id())
+    set_first_weights(other, 2)
+    rows.fit_rows(other, wanted, tmp_path)
+    off = (other.rows(other.code_levels) - wanted).square().mean() / wanted.var(dim=0).mean()
+    assert off.sqrt() < 0.25
