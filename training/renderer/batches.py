@@ -47,9 +47,10 @@ def make_batch(
     latents = torch.from_numpy(np.stack([song.truth for song in songs]))
     context = torch.from_numpy(np.stack([song.context for song in songs]))
     generator = torch.Generator().manual_seed(step)
-    times = draw_times(count, generator)
+    at_once = torch.tensor([song.at_once for song in songs])
+    times = draw_times(count, generator).where(~at_once, torch.tensor(1.0))
     timbre, timbre_of = _timbres(songs)
-    counts = torch.tensor([song.counts for song in songs])
+    counts = torch.from_numpy(np.stack([song.counts for song in songs]))
     return Batch(
         text=text,
         text_mask=text_mask,
@@ -62,7 +63,7 @@ def make_batch(
         noise=torch.randn(latents.shape, generator=generator),
         times=times,
         dropped=torch.rand(count, generator=generator) < DROPPED,
-        weight=(weights_of(times) * counts[:, None])[:, None].expand_as(latents),
+        weight=(weights_of(times) * counts)[:, None].expand_as(latents),
         told=draw_told(random, TOLD),
     )
 

@@ -118,11 +118,15 @@ def misread(states: Tensor, told: Told, sense: Tensor) -> Tensor:
     return error + (states[others].float() @ sense[:BEATS].T).square().sum(1).mean()
 
 
+def beat_of(bpm: float) -> int:
+    """Which of the BEATS beats the band plays when it is asked for `bpm`, from 0 up."""
+    return nearest_clock(bpm) - FIRST_BEAT
+
+
 def _shown(recipe: Recipe) -> Tensor:
-    beat = played_bpm(recipe.bpm)
     shown = torch.zeros(BEATS + _BARS)
-    shown[nearest_clock(beat) - FIRST_BEAT] = STRENGTH
-    shown[BEATS + nearest_clock(beat / recipe.beats)] = STRENGTH
+    shown[beat_of(recipe.bpm)] = STRENGTH
+    shown[BEATS + nearest_clock(played_bpm(recipe.bpm) / recipe.beats)] = STRENGTH
     return shown
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,7 +12,18 @@ from training.band.recipes import draw_recipe
 from training.band.score import PARTS, Recipe, Score
 from training.band.styles import STYLES
 from training.band.tuning import BASS_MULTIPLES
-from training.latents import BASS, LEVELS, PULSE, Latents, latents_of, scaled
+from training.latents import (
+    BASS,
+    CHANNELS,
+    CHORDS,
+    LEVELS,
+    MELODY,
+    PULSE,
+    STROKES,
+    Latents,
+    latents_of,
+    scaled,
+)
 from training.renderer.text import Prompt, prompt_of
 from training.silence import silence
 
@@ -28,37 +39,55 @@ TRACKS: Mapping[str, str] = {
 }
 # How often each task is shown.
 SHARES: Mapping[str, float] = {
-    "text2music": 0.42,
+    "text2music": 0.46,
     "repaint": 0.08,
     "extract": 0.18,
-    "lego": 0.12,
-    "complete": 0.12,
+    "lego": 0.1,
+    "complete": 0.1,
     "cover": 0.08,
 }
-# How much the errors of an example count, where it is not 1: what is there already can be copied
-# without an error, which the errors of all that has to be guessed would hide.
+# How much the errors of an example count, where it is not 1. The errors of all that has to be
+# guessed would hide those of what is in the source, which can be copied, as extraction does, or
+# tells key and beat.
 _COUNTS: Mapping[str, float] = {"extract": 12.0, "lego": 3.0, "complete": 3.0}
+# The channels that a part sounds in. Where it is taken out of a mix they count more: how loud it is
+# has to be right, and the silence of all others is learnt soon.
+_SOUNDS: Mapping[str, slice] = {
+    "drums": STROKES,
+    "bass": BASS,
+    "keys": CHORDS,
+    "guitar": CHORDS,
+    "pad": CHORDS,
+    "lead": MELODY,
+    "vocals": MELODY,
+}
+_SOUNDING = 4.0
+# How often an extraction is learnt at time 1: the package makes it in one step from there.
+_AT_ONCE = 0.7
 # How often a song has a reference, and how often its words then leave the instruments to that.
 _REFERRED, _UNNAMED = 0.5, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
 # Tones whose multiple is even are the same in both halves of the clock: bass notes with an odd one,
 # this loud in all within so many frames, tell the halves apart.
-ODD_BASS = np.flatnonzero(np.array(BASS_MULTIPLES) % 2)
-ODD_TURNS = [0, 2, 4, 6, 7, 9, 11, 13]
-_HEARD_FRAMES, _TELLING = 7, 1.5
+_ODD_BASS = np.flatnonzero(np.array(BASS_MULTIPLES) % 2)
+_ODD_TURNS = np.array([0, 2, 4, 6, 7, 9, 11, 13])  # channels of 1, 3, 5 and 7 turns of the clock
+_TELLING_FRAMES, _TELLING = 7, 1.5
+_OFF, _LEVELS_OFF = 0.1, 0.15  # standard deviation of what is heard, and what levels have beside it
 Hints = Callable[[Latents], Latents]
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
     """prompt: the words; truth [T, 64]; context: source and mask [T, 128]; reference: latents
-    [750, 64] of a song that sounds alike, None for none; counts: weight of its errors."""
+    [750, 64] of a song that sounds alike, None for none; counts: weight [64] of the errors of its
+    channels; at_once: whether it is to be made in one step."""
 
     prompt: Prompt
     truth: Latents
     context: Latents
     reference: Latents | None = None
-    counts: float = 1.0
+    counts: Latents = field(default_factory=lambda: np.ones(CHANNELS, np.float32))
+    at_once: bool = False
 
 
 def draw_example(
@@ -79,11 +108,11 @@ def draw_example(
 def heard(latents: Latents, random: np.random.Generator) -> Latents:
     """Latents as the autoencoder hears them in sound: a little off, most in who plays the chords,
     without a pulse, and without the odd turns of the clock while no bass tells them."""
-    out = latents + random.normal(0, 0.1, latents.shape).astype(np.float32)
-    out[:, LEVELS] += random.normal(0, 0.15, latents[:, LEVELS].shape)
-    odd = latents[:, BASS][:, ODD_BASS].max(axis=1)
-    near = np.convolve(odd, np.ones(_HEARD_FRAMES), mode="same")
-    out[:, ODD_TURNS] *= np.minimum(1, near / _TELLING)[:, None]
+    out = latents + random.normal(0, _OFF, latents.shape).astype(np.float32)
+    out[:, LEVELS] += random.normal(0, _LEVELS_OFF, latents[:, LEVELS].shape)
+    odd = latents[:, BASS][:, _ODD_BASS].max(axis=1)
+    near = np.convolve(odd, np.ones(_TELLING_FRAMES), mode="same")
+    out[:, _ODD_TURNS] *= np.minimum(1, near / _TELLING)[:, None]
     out[:, PULSE] = 0
     return out.astype(np.float32)
 
@@ -156,7 +185,11 @@ def _tracks(task: str, recipe: Recipe, frames: int, random: np.random.Generator)
     names = tuple(TRACKS[part] for part in PARTS if part in asked)
     described = replace(score, recipe=replace(recipe, parts=_sorted(targets)))
     prompt = prompt_of(described, random, task, names)
-    return Example(prompt, target, _context(source), counts=_COUNTS.get(task, 1.0))
+    counts = np.full(CHANNELS, _COUNTS.get(task, 1.0), np.float32)
+    if task == "extract":
+        counts[_SOUNDS[asked[0]]] *= _SOUNDING
+    at_once = task == "extract" and bool(random.random() < _AT_ONCE)
+    return Example(prompt, target, _context(source), counts=counts, at_once=at_once)
 
 
 def _cover(
@@ -194,5 +227,6 @@ def _sorted(parts: set[str] | list[str]) -> tuple[str, ...]:
 
 
 def _level(random: np.random.Generator) -> np.float32:
-    """How much louder than the band a file may be, whose peak was brought to -1 dB."""
+    """How many times as loud as the band a file may be whose peak was brought to -1 dB: 0.5 to 2,
+    as often below 1 as above."""
     return np.float32(0.5 * 4 ** random.random())

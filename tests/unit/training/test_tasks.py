@@ -8,7 +8,7 @@ import torch
 
 from training.latents import BASS, CHORDS, CLOCK, MELODY, PULSE, STROKES
 from training.renderer import tasks
-from training.renderer.batches import make_batch
+from training.renderer.batches import make_batch, weights_of
 from training.renderer.network import Renderer
 from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, tokenizer
 from training.renderer.weights import set_first_weights
@@ -91,14 +91,38 @@ def test_only_a_bass_note_of_an_odd_multiple_tells_the_halves_of_the_clock() -> 
 
 
 def test_errors_of_a_copy_count_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    song = example("text2music", monkeypatch)
-    assert song.counts == 1
-    copy = example("extract", monkeypatch)
-    assert copy.counts > 1
+    assert (example("text2music", monkeypatch).counts == 1).all()
+    added, copy = (example(task, monkeypatch).counts for task in ("lego", "extract"))
+    assert added.min() == added.max() > 1
+    assert copy.min() > added.max()
+
+
+def test_errors_of_the_part_that_is_taken_out_count_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(8):
+        made = example("extract", monkeypatch, seed)
+        sounding = np.abs(made.truth[:, BASS.start : STROKES.stop]).max(axis=0) > 0
+        counts = made.counts[BASS.start : STROKES.stop]
+        assert sounding.any()
+        assert (counts[sounding] == counts.max()).all()
+        assert counts.max() > counts.min()
+
+
+def test_extractions_are_learnt_at_the_time_at_which_they_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "_AT_ONCE", 1.0)
+    example("extract", monkeypatch)  # leaves extractions alone to be drawn
     batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
-    monkeypatch.setattr(tasks, "_COUNTS", {})
-    plain = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
-    assert torch.allclose(batch.weight, plain.weight * copy.counts)
+    assert (batch.times == 1).all()
+    monkeypatch.setattr(tasks, "_AT_ONCE", 0.0)
+    assert (make_batch(0, STYLES, shapes=((60, 3, 1.0),)).times < 1).all()
+
+
+def test_a_weight_is_that_of_its_time_and_of_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    example("lego", monkeypatch)
+    batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
+    count = tasks._COUNTS["lego"]
+    assert torch.equal(batch.weight[:, 0], weights_of(batch.times) * count)
 
 
 def test_each_song_of_a_batch_has_its_own_reference(monkeypatch: pytest.MonkeyPatch) -> None:
