@@ -28,7 +28,8 @@ _CODES = math.prod(FSQ_LEVELS)
 
 
 class Planner(nn.Module):
-    """Text rows, code rows and transformer; `texts` is the number of rows before the codes."""
+    """Text rows, code rows and transformer; `texts` is the number of rows before the codes.
+    `clocks` tells the beat from a state in the middle, in training alone."""
 
     code_levels: Tensor
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +14,7 @@ from tokenizers import Tokenizer
 
 from acestep_cli.demo.sizes import AUDIO_CODES
 from acestep_cli.demo.vocabulary import END_OF_TURN, write_tokenizer
+from acestep_cli.pipeline.grammar_tables import FIELDS, Tables
 from acestep_cli.pipeline.metadata import cot_text
 from acestep_cli.pipeline.planner_prompts import (
     codes_prompt,
@@ -21,25 +24,21 @@ from acestep_cli.pipeline.planner_prompts import (
     unconditional_prompt,
     understand_prompt,
 )
+from acestep_cli.weights.tokenizer import Tokenizer as PlannerTokenizer
 from training.band.captions import caption_of
 from training.band.lyrics import lyrics_of
 from training.band.score import Recipe, Score
 from training.band.styles import STYLES
-from training.band.tuning import nearest_clock, played_bpm
-from training.renderer.reading import FIRST_BEAT
+from training.renderer.reading import beat_of
 
-# How often each kind of text is shown.
-_SHARES = {
-    "generate": 0.55,
-    "unconditional": 0.08,
-    "expand": 0.15,
-    "format": 0.07,
-    "understand": 0.15,
-}
-_TEXTS = ("generate", "expand", "format")  # what can be shown without codes
+Shares = Mapping[str, float]
+# How often each kind of text is shown, with codes and without.
+WITH_CODES: Shares = {"generate": 0.55, "unconditional": 0.05, "understand": 0.4}
+WITHOUT_CODES: Shares = {"generate": 0.6, "expand": 0.24, "format": 0.16}
 _UNNAMED = 0.3  # how often a caption names no instruments
 _TELLING = 0.6  # how often it tells mood, and how often speed
 _TOLD = 0.4  # how often a caption says key, meter or tempo in words of its own
+_NAME = re.compile(f"^({'|'.join(FIELDS)}):", re.MULTILINE)
 _KEPT = 0.6  # how often a plan keeps the caption as it was asked: copying is how reading is learnt
 
 
@@ -63,6 +62,14 @@ def tokenizer() -> Tokenizer:
 
 
 @cache
+def _names() -> dict[str, tuple[int, ...]]:
+    """The name of every field as the grammar spells it, which is not how a text is encoded."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_tokenizer(Path(folder), base=None, audio_codes=AUDIO_CODES, appends_end=False)
+        return Tables(PlannerTokenizer(Path(folder))).names
+
+
+@cache
 def first_code_id() -> int:
     """The id of `<|audio_code_0|>`; all codes follow."""
     return tokenizer().get_vocab()["<|audio_code_0|>"]
@@ -79,12 +86,11 @@ def sequence_of(
     codes: tuple[int, ...],
     heard: tuple[int, ...],
     random: np.random.Generator,
-    kinds: tuple[str, ...] = tuple(_SHARES),
+    shares: Shares = WITH_CODES,
 ) -> Sequence:
-    """A text of one of the `kinds`, drawn by its share, about a song and its codes: those of its
-    score where the planner writes them, those that are `heard` of its sound where it reads them."""
-    shares = np.array([_SHARES.get(kind, 0.0) for kind in kinds])
-    kind = str(random.choice(kinds, p=shares / shares.sum()))
+    """A text of a kind drawn by its share, about a song and its codes: those of its score where the
+    planner writes them, those that are `heard` of its sound where it reads them."""
+    kind = str(random.choice(list(shares), p=list(shares.values())))
     recipe, lyrics = score.recipe, lyrics_of(score)
     named = bool(random.random() >= _UNNAMED)
     asked = told_caption(recipe, random, named=named)
@@ -100,23 +106,23 @@ def sequence_of(
         # Instruments that nobody named are not made up.
         if not named or random.random() < _KEPT:
             fields["caption"] = asked
-        beat = nearest_clock(played_bpm(recipe.bpm)) - FIRST_BEAT
-        return replace(_composed(asked, lyrics, cot_text(fields), codes), beat=beat)
+        composed = _composed(asked, lyrics, cot_text(fields), codes)
+        return replace(composed, beat=beat_of(recipe.bpm))
     if kind == "unconditional":
         prompt = unconditional_prompt("")
-        return _joined(prompt, "", codes)
+        return _sung(prompt, codes)
     answer = f"{_with_genres(cot_text(fields), recipe)}\n\n# Lyric\n{lyrics}"
     if kind == "expand":
         instrumental = lyrics == "[Instrumental]"
-        return _joined(inspiration_prompt(asked, instrumental=instrumental), answer)
+        return _described(inspiration_prompt(asked, instrumental=instrumental), answer)
     if kind == "format":
-        return _joined(format_prompt(asked, lyrics), answer)
-    return _joined(understand_prompt(codes_text(heard)), answer)
+        return _described(format_prompt(asked, lyrics), answer)
+    return _described(understand_prompt(codes_text(heard)), answer)
 
 
 def text_of(score: Score, random: np.random.Generator) -> Sequence:
     """A text without codes: where codes would follow, it ends before them."""
-    return sequence_of(score, (), (), random, _TEXTS)
+    return sequence_of(score, (), (), random, WITHOUT_CODES)
 
 
 def told_caption(recipe: Recipe, random: np.random.Generator, *, named: bool = True) -> str:
@@ -141,17 +147,27 @@ def codes_text(codes: tuple[int, ...]) -> str:
 
 def _composed(caption: str, lyrics: str, reasoning: str, codes: tuple[int, ...]) -> Sequence:
     """Both phases in one: the answer begins with the reasoning, and ends the turn behind codes."""
-    whole = _joined(codes_prompt(caption, lyrics, reasoning), "", codes)
+    whole = _sung(codes_prompt(caption, lyrics, reasoning), codes)
     before = len(tokenizer().encode(cot_prompt(caption, lyrics)).ids)
     text = len(whole.ids) - len(codes) - 1
     return Sequence(whole.ids if codes else whole.ids[:text], before, text - 1)
 
 
-def _joined(prompt: str, answer: str, codes: tuple[int, ...] = ()) -> Sequence:
-    encode, first = tokenizer().encode, first_code_id()
-    start = len(encode(prompt).ids)
-    ids = [*encode(prompt + answer).ids, *(first + code for code in codes), end_id()]
-    return Sequence(tuple(ids), start)
+def _sung(prompt: str, codes: tuple[int, ...]) -> Sequence:
+    """Codes behind a prompt."""
+    ids, first = tokenizer().encode(prompt).ids, first_code_id()
+    return Sequence((*ids, *(first + code for code in codes), end_id()), len(ids))
+
+
+def _described(prompt: str, answer: str) -> Sequence:
+    """An answer that the grammar writes, name by name."""
+    encode = tokenizer().encode
+    ids = list(encode(prompt).ids)
+    start, done = len(ids), 0
+    for name in _NAME.finditer(answer):
+        ids += [*encode(answer[done : name.start()]).ids, *_names()[name[1]]]
+        done = name.end()
+    return Sequence((*ids, *encode(answer[done:]).ids, end_id()), start)
 
 
 def _with_genres(reasoning: str, recipe: Recipe) -> str:

@@ -23,7 +23,7 @@ from training.renderer.weights import set_first_weights
 PLAN = Plan("planner", steps=8000, rate=2e-3, warmup=200, decay=0.997)
 SONGS, TEXTS = 8, 48
 # How often a batch is one of texts alone: short, so that many teach at once what words mean.
-_TEXT_SHARE = 0.6
+_TEXT_SHARE = 0.25
 # Seconds of the songs of a batch, and how often they are drawn.
 LENGTHS = ((10, 0.55), (20, 0.2), (30, 0.2), (60, 0.05))
 _TEXT_WEIGHT, _BEAT_WEIGHT = 2.0, 0.5
@@ -50,13 +50,13 @@ def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor, Tensor]:
     that is to be known at each of them [B, L], -1 where none is."""
     random = np.random.default_rng((6, step))
     if random.random() < _TEXT_SHARE:
-        return _padded([text_of(score, random) for score in _songs(TEXTS, 10, random)])
+        return padded([text_of(score, random) for score in _songs(TEXTS, 10, random)])
     seconds = LENGTHS[random.choice(len(LENGTHS), p=[share for _, share in LENGTHS])][0]
     scores = _songs(max(2, SONGS * 10 // seconds), seconds, random)
     latents = [latents_of(score) for score in scores]
     told = _codes_of(latents, codes)
     listened = _codes_of([heard(song, random) for song in latents], codes)
-    return _padded(
+    return padded(
         [
             sequence_of(score, written, read, random)
             for score, written, read in zip(scores, told, listened, strict=True)
@@ -68,7 +68,8 @@ def _songs(count: int, seconds: int, random: np.random.Generator) -> list[Score]
     return [compose(draw_recipe(random), float(seconds), random) for _ in range(count)]
 
 
-def _padded(rows: list[Sequence]) -> tuple[Tensor, Tensor, Tensor]:
+def padded(rows: list[Sequence]) -> tuple[Tensor, Tensor, Tensor]:
+    """Ids, what follows and beats of `rows` as `batch` has them."""
     longest = max(len(row.ids) for row in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.int64)
     targets = torch.full((len(rows), longest), -1, dtype=torch.int64)
@@ -77,7 +78,7 @@ def _padded(rows: list[Sequence]) -> tuple[Tensor, Tensor, Tensor]:
         ids[index, : len(row.ids)] = torch.tensor(row.ids)
         targets[index, row.answer - 1 : len(row.ids) - 1] = torch.tensor(row.ids[row.answer :])
         if row.beat >= 0:
-            beats[index, row.before_codes] = row.beat
+            beats[index, row.before_codes : max(row.before_codes + 1, len(row.ids) - 1)] = row.beat
     return ids, targets, beats
 
 
