@@ -25,6 +25,7 @@ from training.evaluation.repaint import repaint_rows
 from training.evaluation.rows import Row, table_of
 from training.evaluation.songs import instrument_rows, song_rows
 from training.evaluation.tracks import complete_rows, extract_rows, lego_rows
+from training.evaluation.understanding import understand_rows
 
 Rows = Callable[[Studio, int, float], list[Row]]
 
@@ -40,6 +41,7 @@ PARTS: dict[str, tuple[Rows, float]] = {
     "cover": (cover_rows, 1 / 8),
     "reference": (reference_rows, 1 / 5),
     "planner": (planner_rows, 1.0),
+    "understand": (understand_rows, 1 / 4),
 }
 DEFAULT = ("songs", "instruments", "repaint")
 

@@ -20,6 +20,8 @@ Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 # A float of 32 bits keeps what the decoder said.
 EXACT = ("--bit-depth", "32", "--no-config", "--quiet", "--force")
+# What every command is told first, which later options overrule.
+_COMMON = ("--model", DEMO, "--threads", "1")
 _TAIL = 600
 
 
@@ -36,11 +38,12 @@ class Studio:
         """The file of the song `name`."""
         return self.folder / "sounds" / f"{name}.wav"
 
-    def make(self, commands: Iterable[Sequence[str]]) -> None:
-        """Run `acestep` with the words of each of `commands`; RuntimeError for the first failure,
-        with the end of what it said."""
+    def make(self, commands: Iterable[Sequence[str]]) -> list[str]:
+        """Run `acestep` with the words of each of `commands` and return what each said;
+        RuntimeError for the first failure, with the end of that."""
         self.path("").parent.mkdir(parents=True, exist_ok=True)
-        self.spread(_run, [(self.folder, self.checkpoints, tuple(words)) for words in commands])
+        tasks = [(self.folder, self.checkpoints, tuple(words)) for words in commands]
+        return self.spread(_run, tasks)
 
     def spread(self, work: Callable[[Asked], Answer], things: Iterable[Asked]) -> list[Answer]:
         """`work` of each of `things`, shared among the processes."""
@@ -56,24 +59,20 @@ def _alone() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def _run(task: tuple[Path, Path | None, tuple[str, ...]]) -> None:
+def _run(task: tuple[Path, Path | None, tuple[str, ...]]) -> str:
     folder, checkpoints, words = task
     _settle(folder, checkpoints)
     told = folder / f"told-{os.getpid()}.txt"
     with _streams_to(told):
         try:
-            main([words[0], *_common(folder), *words[1:]])
+            main([words[0], *_COMMON, *words[1:]])
         except SystemExit as ended:
             code = int(ended.code or 0)
+    said = told.read_text("utf-8", "replace")
     if code:
-        said = told.read_text("utf-8", "replace")[-_TAIL:]
-        raise RuntimeError(f"acestep {' '.join(words)} ended with {code}: {said}")
+        raise RuntimeError(f"acestep {' '.join(words)} ended with {code}: {said[-_TAIL:]}")
     told.unlink()
-
-
-def _common(folder: Path) -> list[str]:
-    """Options of every command, which later ones overrule."""
-    return ["--model", DEMO, "--threads", "1", "--output-dir", str(folder / "jobs")]
+    return said
 
 
 def _settle(folder: Path, checkpoints: Path | None) -> None:
@@ -81,6 +80,7 @@ def _settle(folder: Path, checkpoints: Path | None) -> None:
     for name in [name for name in os.environ if name.startswith("ACESTEP_")]:
         del os.environ[name]
     os.environ["ACESTEP_HOME"] = str(folder / "home")
+    os.environ["ACESTEP_OUTPUT_DIR"] = str(folder / "jobs")
     if checkpoints is not None:
         places._DEMO = checkpoints
 

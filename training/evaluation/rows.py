@@ -74,13 +74,14 @@ def judged(
     measure: str,
     judge: Callable[[Told, Asked], bool],
     made: Sequence[Told],
-    truth: Sequence[Told],
+    truth: Sequence[Told] | None,
     asked: Sequence[Asked],
     *,
     shuffle: bool = True,
 ) -> Row:
     """The share of songs for which `judge` says yes to what was told of their sound; the shuffled
-    one is the mean over every sound and every request but its own."""
+    one is the mean over every sound and every request but its own. `truth` None: the band is not
+    what was told of."""
     return Row(
         measure,
         mean(judge(told, own) for told, own in zip(made, asked, strict=True)),
@@ -92,7 +93,7 @@ def judged(
         )
         if shuffle
         else None,
-        mean(judge(told, own) for told, own in zip(truth, asked, strict=True)),
+        None if truth is None else mean(judge(*pair) for pair in zip(truth, asked, strict=True)),
         len(asked),
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.training.test_band import recipe
 from training.band.recipes import BANDS, is_withheld
-from training.evaluation import judges, plans
+from training.evaluation import judges, plans, understanding
 from training.evaluation.making import Studio
 from training.evaluation.references import _reference
 from training.evaluation.requests import Asked, draw_bands, draw_songs, draw_with
@@ -145,6 +145,26 @@ def test_a_failure_of_the_command_line_says_why(tmp_path: Path) -> None:
     studio = Studio(tmp_path, None, 1)
     with pytest.raises(RuntimeError, match="no-such-option"):
         studio.make([("generate", "rock", "--no-such-option")])
+
+
+def test_what_a_command_says_comes_back(tmp_path: Path) -> None:
+    codes = "<|audio_code_7|><|audio_code_8|>"
+    words = ("understand", codes, "--codes", "--quiet")
+    assert Studio(tmp_path, None, 1).make([words]) == [f"{codes}\n"]
+    assert [path for path in tmp_path.iterdir() if path.name.startswith("told")] == []
+
+
+def test_what_is_told_of_a_song_is_right_or_wrong() -> None:
+    own = asked(bpm=100, root=9, mode="minor", meter=3)
+    told = {"bpm": 102, "keyscale": "A minor", "timesignature": "3"}
+    judges_of_it = (understanding._has_key, understanding._has_meter, understanding._has_tempo)
+    assert [judge(told, own) for judge in judges_of_it] == [True] * 3
+    other = {"bpm": None, "keyscale": "C major", "timesignature": None}
+    assert [judge(other, own) for judge in judges_of_it] == [False] * 3
+
+
+def test_where_the_band_was_not_asked_it_has_no_share() -> None:
+    assert judged("tempo", same_bpm, [90], None, [asked(bpm=90)]).band is None
 
 
 def test_requests_are_what_is_typed() -> None:
