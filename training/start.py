@@ -44,17 +44,17 @@ def start_from(folder: Path, state: Path) -> None:
         save_start(state / f"{name}.pt", module)
     if not (state / "planner.pt").is_file():
         tensors = _read(folder / "acestep-5Hz-lm-demo" / "model.safetensors")
-        save_start(state / "planner.pt", _planner_of(tensors, state))
+        save_start(state / "planner.pt", _planner_of(tensors))
 
 
-def _planner_of(tensors: dict[str, Tensor], state: Path) -> Planner:
+def _planner_of(tensors: dict[str, Tensor]) -> Planner:
     """The planner whose rows for codes were written instead of the network that makes them; what
     is not written, the probe of the beat, has its first weights."""
     planner = Planner(first_code_id())
     set_first_weights(planner, 5)
     table = tensors["model.embed_tokens.weight"]
     _fill(planner.model, {n.removeprefix("model."): value for n, value in tensors.items()})
-    fit_rows(planner, table[planner.texts :][: len(planner.code_levels)], state)
+    fit_rows(planner, table[planner.texts :][: len(planner.code_levels)])
     return planner
 
 

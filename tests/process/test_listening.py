@@ -221,7 +221,7 @@ def test_complete(tmp_path: Path) -> None:
 def test_understand(tmp_path: Path) -> None:
     source = written(tmp_path / "song.wav", played("drums", "bass", "keys"))
     told: dict[str, Any] = json.loads(go(tmp_path, "understand", source, "--seed", "1", "--json"))
-    # Codes of sound say nothing of a beat.
+    assert told["data"]["bpm"] == pytest.approx(PLAYED.bpm, rel=0.06), told
     assert told["data"]["keyscale"] == PLAYED.recipe.keyscale, told
 
 

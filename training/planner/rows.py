@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import torch
@@ -14,9 +15,9 @@ PLAN = Plan("rows", steps=2000, rate=1e-2, warmup=50, decay=0.99, weight_decay=0
 _BATCH = 4096
 
 
-def fit_rows(planner: Planner, rows: Tensor, state: Path) -> None:
-    """Give `planner` a network of rows that makes `rows` [64000, width]: within 1 % after `PLAN`,
-    which takes twenty seconds; its state lies in `state`."""
+def fit_rows(planner: Planner, rows: Tensor) -> None:
+    """Give `planner` a network of rows that makes `rows` [64000, width]: within 1 % after `PLAN`.
+    That takes twenty seconds, so no state is kept, which might be that of other rows."""
     spread = rows.var(dim=0).mean()
 
     def loss(step: int) -> tuple[Tensor, dict[str, float]]:
@@ -25,4 +26,6 @@ def fit_rows(planner: Planner, rows: Tensor, state: Path) -> None:
         error = (planner.code_rows(codes) - rows[codes]).square().mean() / spread
         return error, {"off": float(error.detach().sqrt())}
 
-    planner.rows.load_state_dict(train(planner.rows, PLAN, loss, state).state_dict())
+    with tempfile.TemporaryDirectory() as state:
+        fitted = train(planner.rows, PLAN, loss, Path(state))
+    planner.rows.load_state_dict(fitted.state_dict())

@@ -54,19 +54,18 @@ class Sequence:
 
 
 @cache
+def _vocabulary() -> tuple[Tokenizer, dict[str, tuple[int, ...]]]:
+    """The planner's tokenizer, and the name of every field as the grammar spells it, which is not
+    how a text is encoded."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_tokenizer(Path(folder), base=None, audio_codes=AUDIO_CODES, appends_end=False)
+        names = Tables(PlannerTokenizer(Path(folder))).names
+        return Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), names
+
+
 def tokenizer() -> Tokenizer:
     """The planner's tokenizer."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_tokenizer(Path(folder), base=None, audio_codes=AUDIO_CODES, appends_end=False)
-        return Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-
-
-@cache
-def _names() -> dict[str, tuple[int, ...]]:
-    """The name of every field as the grammar spells it, which is not how a text is encoded."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_tokenizer(Path(folder), base=None, audio_codes=AUDIO_CODES, appends_end=False)
-        return Tables(PlannerTokenizer(Path(folder))).names
+    return _vocabulary()[0]
 
 
 @cache
@@ -161,11 +160,12 @@ def _sung(prompt: str, codes: tuple[int, ...]) -> Sequence:
 
 def _described(prompt: str, answer: str) -> Sequence:
     """An answer that the grammar writes, name by name."""
-    encode = tokenizer().encode
+    words, names = _vocabulary()
+    encode = words.encode
     ids = list(encode(prompt).ids)
     start, done = len(ids), 0
     for name in _NAME.finditer(answer):
-        ids += [*encode(answer[done : name.start()]).ids, *_names()[name[1]]]
+        ids += [*encode(answer[done : name.start()]).ids, *names[name[1]]]
         done = name.end()
     return Sequence((*ids, *encode(answer[done:]).ids, end_id()), start)
 

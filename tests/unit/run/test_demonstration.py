@@ -86,9 +86,9 @@ def test_its_planner_composes_codes_only_where_that_is_asked_for(
 ) -> None:
     thought = prepared().planning
     assert thought.metas and not thought.codes
-    assert prepared(thinking=True).planning.codes
-    thought = prepared()
-    assert thought.request.lm_cfg_scale == thought.planning.guidance == DEMO_PLANNER_GUIDANCE
+    job = prepared(thinking=True)
+    assert job.planning.codes
+    assert job.request.lm_cfg_scale == job.planning.guidance == DEMO_PLANNER_GUIDANCE
     assert prepared(lm_cfg_scale=2.0).request.lm_cfg_scale == 2
     told = {"bpm": 90, "keyscale": "C major", "timesignature": "4", "lyrics": "[Instrumental]"}
     assert DEMO_PLANNER not in names(prepared(**told, use_cot_caption=False))

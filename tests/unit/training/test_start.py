@@ -89,12 +89,10 @@ def test_a_set_without_the_clockwork_is_refused(planner: Planner, tmp_path: Path
     assert not (tmp_path / "state").exists()
 
 
-def test_rows_of_codes_come_back_as_a_network_that_makes_them(
-    planner: Planner, tmp_path: Path
-) -> None:
+def test_rows_of_codes_come_back_as_a_network_that_makes_them(planner: Planner) -> None:
     wanted = planner.rows(planner.code_levels).detach()
     other = Planner(first_code_id())
     set_first_weights(other, 2)
-    rows.fit_rows(other, wanted, tmp_path)
+    rows.fit_rows(other, wanted)
     off = (other.rows(other.code_levels) - wanted).square().mean() / wanted.var(dim=0).mean()
     assert off.sqrt() < 0.25
