@@ -16,18 +16,20 @@ from training.autoencoder.decoder import train_decoder
 from training.autoencoder.encoder import train_encoder
 from training.codes import train_codes
 from training.export import write_set
+from training.loop import Run
 from training.planner.train import train_planner
 from training.renderer.train import train_renderer
 from training.start import start_from
 
 PACKAGED = Path(demo.__file__).parent / "checkpoint"
-TRAINERS: Mapping[str, Callable[[Path], object]] = {
+TRAINERS: Mapping[str, Callable[[Run], object]] = {
     "decoder": train_decoder,
     "encoder": train_encoder,
     "codes": train_codes,
     "renderer": train_renderer,
     "planner": train_planner,
 }
+STAGES = (*TRAINERS, "export")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,30 +38,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.start is not None and not is_whole(options.start):
         parser.error(f"--start {options.start} holds no whole set")
+    if options.share < 1 and options.out == PACKAGED:
+        parser.error(f"--share {options.share:g} is a trial: say with --out where its set may lie")
     torch.set_num_threads(options.threads)
     if options.start is not None:
         try:
             start_from(options.start, options.state)
         except ValueError as problem:
             parser.error(f"--start: {problem}")
-    for stage in options.stages:
+    run = Run(options.state, options.share)
+    for stage in options.stages or STAGES:
         if stage == "export":
-            write_set(options.out, options.state)
+            write_set(options.out, run)
         else:
-            TRAINERS[stage](options.state)
+            TRAINERS[stage](run)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    stages = (*TRAINERS, "export")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument(
         "stages",
         nargs="*",
-        choices=stages,
-        default=stages,
+        type=_stage,
         metavar="STAGE",
-        help=f"of {', '.join(stages)}; all of them where none is named",
+        help=f"of {', '.join(STAGES)}; all of them where none is named",
     )
     parser.add_argument(
         "--state",
@@ -74,9 +77,30 @@ def _parser() -> argparse.ArgumentParser:
         "--start", type=Path, metavar="SET", help="begin from the weights of this set, not anew"
     )
     parser.add_argument(
+        "--share",
+        type=_share,
+        default=1.0,
+        metavar="PART",
+        help="of the steps of every stage, in (0, 1]: below 1 a trial of the whole chain, which "
+        "needs a --state and an --out of its own",
+    )
+    parser.add_argument(
         "--threads", type=int, default=1, help="of torch; two stages side by side need one each"
     )
     return parser
+
+
+def _stage(text: str) -> str:
+    if text not in STAGES:
+        raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(STAGES)}")
+    return text
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not in (0, 1]")
+    return share
 
 
 if __name__ == "__main__":

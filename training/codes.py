@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -14,7 +12,7 @@ from acestep_cli.models.config import AceStepConfig
 from training.band.compose import compose
 from training.band.recipes import draw_recipe
 from training.latents import BASS, CHANNELS, CHORDS, CLOCK, MELODY, PULSE, STROKES, latents_of
-from training.loop import Plan, train
+from training.loop import Plan, Run, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.sizes import DIT
 from training.renderer.tasks import heard
@@ -58,8 +56,8 @@ class Codes(nn.Module):
         return self(padded)[:, : latents.shape[1]].float()
 
 
-def train_codes(state: Path, plan: Plan = PLAN) -> Codes:
-    """The trained tokenizer and detokenizer; their state lies in `state`."""
+def train_codes(run: Run) -> Codes:
+    """The trained tokenizer and detokenizer; their state lies where `run` says."""
     use_plain_attention()
     codes = Codes()
     set_first_weights(codes, 3)
@@ -76,7 +74,7 @@ def train_codes(state: Path, plan: Plan = PLAN) -> Codes:
         told = {name: float(error[part].detach().mean()) for name, part in parts.items()}
         return (error * weights).mean(), told
 
-    return train(codes, plan, loss, state)  # type: ignore[return-value]
+    return train(codes, PLAN, loss, run)  # type: ignore[return-value]
 
 
 def batch(step: int) -> tuple[Tensor, Tensor]:

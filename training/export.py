@@ -19,6 +19,7 @@ from training.autoencoder.encoder import train_encoder
 from training.autoencoder.export import VAE, vae_tensors
 from training.autoencoder.layers import Decoder, Encoder
 from training.codes import Codes, train_codes
+from training.loop import Run
 from training.planner.network import PLANNER, Planner
 from training.planner.train import train_planner
 from training.renderer.network import Renderer
@@ -37,15 +38,15 @@ acestep models pull recommended
 """
 
 
-def write_set(folder: Path, state: Path) -> None:
-    """Write the whole set into `folder`, replacing an earlier one, from the finished runs in
-    `state`."""
-    renderer, codes = train_renderer(state), train_codes(state)
-    encoder, decoder = train_encoder(state), train_decoder(state)
+def write_set(folder: Path, run: Run) -> None:
+    """Write the whole set into `folder`, replacing an earlier one, from the finished networks of
+    `run`."""
+    renderer, codes = train_renderer(run), train_codes(run)
+    encoder, decoder = train_encoder(run), train_decoder(run)
     fresh(folder)
     write_renderer(folder, renderer, codes)
     write_autoencoder(folder, encoder, decoder)
-    write_planner(folder, train_planner(state))
+    write_planner(folder, train_planner(run))
     write_notice(folder)
 
 

@@ -10,7 +10,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -37,21 +37,42 @@ class Plan:
     clip: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where the networks of a training lie, and how much of it is run.
+
+    folder: holds a file of state for each; share: of the steps of every plan, in (0, 1]: below 1 it
+    is a trial of the whole chain, whose networks have learnt little.
+    """
+
+    folder: Path
+    share: float = 1.0
+
+    def path(self, plan: Plan) -> Path:
+        """The file of the state of the network of `plan`."""
+        return self.folder / f"{plan.name}.pt"
+
+    def part_of(self, plan: Plan) -> Plan:
+        """The share of `plan` that is run, at least one step."""
+        steps, warmup = (max(1, round(self.share * own)) for own in (plan.steps, plan.warmup))
+        return replace(plan, steps=steps, warmup=warmup)
+
+
 Loss = Callable[[int], tuple[Tensor, dict[str, float]]]
 
 
-def train(module: nn.Module, plan: Plan, loss: Loss, state: Path) -> nn.Module:
+def train(module: nn.Module, plan: Plan, loss: Loss, run: Run) -> nn.Module:
     """Train `module` in place and return the running mean of its weights.
 
     loss: maps the number of a step to a scalar and to figures for the log, and draws its data from
-    a generator seeded with that number. state: the folder of `NAME.pt`, from which an earlier run
-    goes on; a finished one is only loaded.
+    a generator seeded with that number. run: where the state lies from which an earlier one goes
+    on; a finished one is only loaded.
     """
+    plan, path = run.part_of(plan), run.path(plan)
     mean = copy.deepcopy(module)
     optimizer = torch.optim.AdamW(
         module.parameters(), lr=plan.rate, betas=plan.betas, weight_decay=plan.weight_decay
     )
-    path = state / f"{plan.name}.pt"
     first = _resume(path, module, mean, optimizer)
     saved = time.monotonic()
     began, figures = saved, dict[str, float]()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,15 +14,15 @@ from training.band.score import PARTS, Score
 from training.band.synth import render
 from training.band.tuning import FRAME_SAMPLES
 from training.latents import CLOCK, PULSE, STROKES, latents_of, scaled
-from training.loop import Plan, train
+from training.loop import Plan, Run, train
 
 PLAN = Plan("encoder", steps=2300, rate=2e-3, betas=(0.9, 0.99), warmup=100)
 SONG_SECONDS = 8.0
 CROPS, CROP_FRAMES, MARGIN = 3, 56, 4
 
 
-def train_encoder(state: Path, plan: Plan = PLAN) -> Encoder:
-    """The trained encoder; its state lies in `state`."""
+def train_encoder(run: Run) -> Encoder:
+    """The trained encoder; its state lies where `run` says."""
     torch.manual_seed(1)
     encoder = Encoder(ENCODER_WIDTHS, STRIDES)
 
@@ -34,7 +32,7 @@ def train_encoder(state: Path, plan: Plan = PLAN) -> Encoder:
         told = {"clock": error[CLOCK].mean(), "strokes": error[STROKES].mean()}
         return error.mean(), {name: float(value.detach()) for name, value in told.items()}
 
-    return train(encoder, plan, loss, state)  # type: ignore[return-value]
+    return train(encoder, PLAN, loss, run)  # type: ignore[return-value]
 
 
 def batch(step: int) -> tuple[Tensor, Tensor]:

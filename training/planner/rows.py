@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.loop import Plan, train
+from training.loop import Plan, Run, train
 from training.planner.network import Planner
 
 PLAN = Plan("rows", steps=2000, rate=1e-2, warmup=50, decay=0.99, weight_decay=0.0)
@@ -27,5 +27,5 @@ def fit_rows(planner: Planner, rows: Tensor) -> None:
         return error, {"off": float(error.detach().sqrt())}
 
     with tempfile.TemporaryDirectory() as state:
-        fitted = train(planner.rows, PLAN, loss, Path(state))
+        fitted = train(planner.rows, PLAN, loss, Run(Path(state)))
     planner.rows.load_state_dict(fitted.state_dict())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,7 +11,7 @@ from training.band.recipes import draw_recipe
 from training.band.score import Score
 from training.codes import Codes, train_codes
 from training.latents import Latents, latents_of
-from training.loop import Plan, train
+from training.loop import Plan, Run, train
 from training.planner.network import Planner
 from training.planner.texts import Sequence, first_code_id, sequence_of, text_of
 from training.renderer.attention import use_plain_attention
@@ -29,10 +27,10 @@ LENGTHS = ((10, 0.55), (20, 0.2), (30, 0.2), (60, 0.05))
 _TEXT_WEIGHT, _BEAT_WEIGHT = 2.0, 0.5
 
 
-def train_planner(state: Path, plan: Plan = PLAN) -> Planner:
-    """The trained planner; its state lies in `state`."""
+def train_planner(run: Run) -> Planner:
+    """The trained planner; its state lies where `run` says."""
     use_plain_attention()
-    codes = train_codes(state)
+    codes = train_codes(run)
     planner = Planner(first_code_id())
     set_first_weights(planner, 5)
 
@@ -42,7 +40,7 @@ def train_planner(state: Path, plan: Plan = PLAN) -> Planner:
         told = {name: float(part.detach()) for name, part in parts.items()}
         return _TEXT_WEIGHT * text + code + _BEAT_WEIGHT * beat, told
 
-    return train(planner, plan, loss, state)  # type: ignore[return-value]
+    return train(planner, PLAN, loss, run)  # type: ignore[return-value]
 
 
 def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from training.band.captions import caption_of
 from training.band.recipes import FASTEST, SLOWEST, draw_recipe
 from training.band.score import Recipe
 from training.band.tuning import nearest_clock, played_bpm
-from training.loop import Plan, train
+from training.loop import Plan, Run, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.sizes import TEXT_ENCODER
 from training.renderer.text import TEXT_ROOM, encode_prompt, padded, tokenizer
@@ -66,8 +65,8 @@ class Reader(nn.Module):
         self.register_buffer("sense", directions(TEXT_ENCODER.stack.width), persistent=False)
 
 
-def train_reader(state: Path, plan: Plan = PLAN) -> Reader:
-    """The trained text encoder, from which the renderer goes on; its state lies in `state`."""
+def train_reader(run: Run) -> Reader:
+    """The trained text encoder, with which the renderer begins; its state lies where `run` says."""
     use_plain_attention()
     reader = Reader()
     set_first_weights(reader, 0)
@@ -78,7 +77,7 @@ def train_reader(state: Path, plan: Plan = PLAN) -> Reader:
             states = reader.text(told.ids)
         return misread(states, told, reader.sense), {"right": _right(states, told, reader.sense)}
 
-    return train(reader, plan, loss, state)  # type: ignore[return-value]
+    return train(reader, PLAN, loss, run)  # type: ignore[return-value]
 
 
 def draw_told(random: np.random.Generator, count: int) -> Told:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
-from training.band.styles import STYLES
 from training.codes import train_codes
 from training.latents import BEAT, CLOCK, MELODY, STROKES, TEMPO, Latents
-from training.loop import Plan, train
+from training.loop import Plan, Run, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.batches import make_batch
 from training.renderer.clockwork import hold_clockwork, lay_clockwork
@@ -22,27 +19,25 @@ from training.renderer.weights import set_first_weights
 PLAN = Plan("renderer", steps=13000, rate=1e-3, warmup=200, decay=0.998)
 
 
-def train_renderer(
-    state: Path, plan: Plan = PLAN, styles: tuple[str, ...] = tuple(STYLES)
-) -> Renderer:
-    """The trained networks; their state lies in `state`."""
+def train_renderer(run: Run) -> Renderer:
+    """The trained networks; their state lies where `run` says."""
     use_plain_attention()
     renderer = Renderer(tokenizer().get_vocab_size())
     set_first_weights(renderer, 0)
-    begun = state / f"{plan.name}.pt"
+    begun = run.path(PLAN)
     if begun.is_file():
         renderer.load_state_dict(torch.load(begun, weights_only=True)["module"])
     else:
-        renderer.text.load_state_dict(train_reader(state).text.state_dict())
+        renderer.text.load_state_dict(train_reader(run).text.state_dict())
         lay_clockwork(renderer.model, renderer.sense)
     hold_clockwork(renderer.model)
-    codes = train_codes(state)
+    codes = train_codes(run)
 
     def hints(latents: Latents) -> Latents:
         return codes.hints(torch.from_numpy(latents)[None])[0].numpy()
 
     def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        value, channels = renderer.loss(make_batch(step, styles, hints=hints))
+        value, channels = renderer.loss(make_batch(step, hints=hints))
         parts = {
             "clock": CLOCK,
             "melody": MELODY,
@@ -52,4 +47,4 @@ def train_renderer(
         }
         return value, {name: float(channels[part].mean()) for name, part in parts.items()}
 
-    return train(renderer, plan, loss, state)  # type: ignore[return-value]
+    return train(renderer, PLAN, loss, run)  # type: ignore[return-value]

@@ -158,3 +158,13 @@ def test_padding_is_never_seen() -> None:
             one = slice(item, item + 1)
             made = renderer.velocity(batch.noise[one], batch.times[one], batch.context[one], alone)
             assert torch.allclose(made[0], whole[item], atol=1e-4)
+
+
+def test_what_words_alone_tell_counts_most_near_time_one() -> None:
+    late, early = weights_of(torch.tensor([0.5, 0.95]))
+    grown = (early / late).tolist()
+    assert set(grown[PULSE]) == {3.0}
+    assert set(grown[STROKES]) == {4.0}
+    others = torch.ones(64, dtype=torch.bool)
+    others[PULSE] = others[STROKES] = False
+    assert torch.equal(early[others], late[others])

@@ -1,0 +1,64 @@
+"""One command makes the whole set from nothing: here each network takes a single step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from acestep_cli.cli import main as acestep
+from acestep_cli.weights import places
+from acestep_cli.weights.demonstration import DEMO, is_whole
+from training.__main__ import PACKAGED, STAGES, main
+from training.autoencoder import layers
+
+TRIAL = ("--share", "1e-6")
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step is over sooner than its loops are compiled."""
+    monkeypatch.setattr(layers, "_compiled", lambda function: function)
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_from_nothing_to_a_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, out = tmp_path / "state", tmp_path / "set"
+    assert main([*TRIAL, "--state", str(state), "--out", str(out)]) == 0
+    begun = {path.stem for path in state.iterdir()}
+    assert begun == {*STAGES, "reader"} - {"export"}
+    for path in state.iterdir():
+        assert torch.load(path, weights_only=True)["step"] == 1
+    assert is_whole(out)
+    same = {path.relative_to(PACKAGED) for path in PACKAGED.rglob("*") if path.is_file()}
+    assert {path.relative_to(out) for path in out.rglob("*") if path.is_file()} == same
+
+    monkeypatch.setattr(places, "_DEMO", out)
+    song = tmp_path / "song.wav"
+    words = ["generate", "folk", "--duration", "2", "--steps", "1", "--no-lm", "--device", "cpu"]
+    with pytest.raises(SystemExit) as ended:
+        acestep([*words, "--model", DEMO, "-o", str(song)])
+    assert ended.value.code == 0
+    assert soundfile.info(song).frames == 96000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((*TRIAL, "decoder"), "say with --out where its set may lie"),
+        (("--share", "0", "decoder"), "0 is not in (0, 1]"),
+        (("--share", "half"), "half"),
+        (("decode",), "decode is none of decoder, encoder, codes, renderer, planner, export"),
+        (("--start", "nowhere"), "--start nowhere holds no whole set"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--state", str(tmp_path / "state"), *words])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()
