@@ -64,6 +64,9 @@ _SOUNDS: Mapping[str, slice] = {
 _SOUNDING = 4.0
 # How often an extraction is learnt at time 1: the package makes it in one step from there.
 _AT_ONCE = 0.7
+# How often a song is put into 6/8 where its style has that: few do, and bars of two beats, drawn as
+# rarely as they are asked for, were learnt last.
+_EIGHTHS = 0.25
 # How often a song has a reference, and how often its words then leave the instruments to that.
 _REFERRED, _UNNAMED = 0.5, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
@@ -95,7 +98,7 @@ def draw_example(
 ) -> Example:
     """An example of a task drawn by its share; without `hints` there are no covers."""
     task = str(random.choice(list(SHARES), p=list(SHARES.values())))
-    recipe = draw_recipe(random, styles)
+    recipe = _in_eighths(draw_recipe(random, styles), random)
     if task == "repaint":
         return _repaint(_play(recipe, frames, random), random)
     if task == "cover" and hints is not None:
@@ -103,6 +106,13 @@ def draw_example(
     if task in ("extract", "lego", "complete"):
         return _tracks(task, _in_company(recipe, random), frames, random)
     return _song(recipe, frames, random)
+
+
+def _in_eighths(recipe: Recipe, random: np.random.Generator) -> Recipe:
+    """The recipe, or where its style can often the same in 6/8."""
+    if 6 in STYLES[recipe.style].bars and random.random() < _EIGHTHS:
+        return replace(recipe, meter=6)
+    return recipe
 
 
 def heard(latents: Latents, random: np.random.Generator) -> Latents:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from training.band.recipes import draw_recipe
 from training.latents import BASS, CHORDS, CLOCK, MELODY, PULSE, STROKES
 from training.renderer import tasks
 from training.renderer.batches import make_batch, weights_of
@@ -168,3 +169,14 @@ def test_what_words_alone_tell_counts_most_near_time_one() -> None:
     others = torch.ones(64, dtype=torch.bool)
     others[PULSE] = others[STROKES] = False
     assert torch.equal(early[others], late[others])
+
+
+def test_six_eighths_are_shown_more_often_than_asked_for() -> None:
+    random = np.random.default_rng(5)
+    shown = {style: [_meter(style, random) for _ in range(120)] for style in ("folk", "jazz")}
+    assert 35 < shown["folk"].count(6) < 65
+    assert 6 not in shown["jazz"]
+
+
+def _meter(style: str, random: np.random.Generator) -> int:
+    return tasks._in_eighths(draw_recipe(random, (style,)), random).meter
