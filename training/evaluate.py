@@ -26,6 +26,7 @@ from training.evaluation.rows import Row, table_of
 from training.evaluation.songs import instrument_rows, song_rows
 from training.evaluation.tracks import complete_rows, extract_rows, lego_rows
 from training.evaluation.understanding import understand_rows
+from training.evaluation.voices import voice_rows
 
 Rows = Callable[[Studio, int, float], list[Row]]
 
@@ -40,6 +41,7 @@ PARTS: dict[str, tuple[Rows, float]] = {
     "complete": (complete_rows, 1 / 8),
     "cover": (cover_rows, 1 / 8),
     "reference": (reference_rows, 1 / 5),
+    "voice": (voice_rows, 1 / 2),
     "planner": (planner_rows, 1.0),
     "understand": (understand_rows, 1 / 4),
 }

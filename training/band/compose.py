@@ -20,6 +20,9 @@ _ROUNDS = {
 _SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 # How long notes of the melody are, in beats, by meter.
 _LENGTHS = {4: (0.5, 1.0, 1.0, 2.0), 3: (0.5, 1.0, 1.0, 2.0), 6: (1 / 3, 2 / 3, 1.0, 1.0)}
+# How often a voice sings one vowel all along. A vowel for each note is a matter of counting them,
+# which nothing here learns to do; the one vowel of a whole song can be told from its lyrics.
+_ONE_VOWEL = 0.5
 _SAME = 1e-6  # beats: what thirds leave over
 _SLOW_BPM = 95  # below, chords change twice a bar, so that a few seconds still tell the key
 
@@ -54,12 +57,15 @@ def compose(recipe: Recipe, seconds: float, random: np.random.Generator) -> Scor
             if part in recipe.parts:
                 tones += _bar_chords(recipe, bar, part, first, chords)
     tones += melody
-    return Score(
+    score = Score(
         recipe,
         seconds,
         tuple(sorted((t for t in tones if t.onset < seconds - 0.02), key=lambda t: t.onset)),
         tuple(sorted((h for h in hits if h.onset < seconds - 0.02), key=lambda h: h.onset)),
     )
+    if "vocals" in recipe.parts and random.random() < _ONE_VOWEL:
+        return score.on_vowel(int(random.integers(len(VOWELS))))
+    return score
 
 
 def _harmony(recipe: Recipe, bars: int, random: np.random.Generator) -> Iterator[Chord]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.band.bars import BEATS
 from training.band.tuning import NOTE_NAMES, played_bpm
@@ -80,3 +80,10 @@ class Score:
             tuple(tone for tone in self.tones if tone.part in parts),
             self.hits if "drums" in parts else (),
         )
+
+    def on_vowel(self, vowel: int) -> Score:
+        """The same song, whose voice sings one of VOWELS on every note: la la la."""
+        sung = (
+            replace(tone, vowel=vowel) if tone.part == "vocals" else tone for tone in self.tones
+        )
+        return replace(self, tones=tuple(sung))

@@ -85,17 +85,17 @@ def _measured(number: int) -> tuple[float, Pulses, dict[str, float]]:
     random = np.random.default_rng((_SEED, number))
     recipe = draw_recipe(random)
     sound = render(compose(recipe, _SECONDS, random))
-    return recipe.bpm, pulses_of(_with_hiss(sound, random)), measure_cleanliness(sound)
+    return recipe.bpm, pulses_of(with_hiss(sound, random)), measure_cleanliness(sound)
 
 
 def _named(task: tuple[str, int]) -> tuple[str, Floats]:
     band, number = task
     random = np.random.default_rng((_SEED, 1, number))
     recipe = replace(draw_recipe(random), parts=BANDS[band])
-    return band, band_features(_with_hiss(render(compose(recipe, _SECONDS, random)), random))
+    return band, band_features(with_hiss(render(compose(recipe, _SECONDS, random)), random))
 
 
-def _with_hiss(sound: Sound, random: np.random.Generator) -> Sound:
+def with_hiss(sound: Sound, random: np.random.Generator) -> Sound:
     """30 to 60 dB below the song, that nobody learns to listen to a silence no decoder keeps."""
     hiss = random.normal(0, sound.std() * 10 ** random.uniform(-3, -1.5), sound.shape)
     return (sound + hiss).astype(np.float32)

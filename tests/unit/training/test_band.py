@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from training.band.captions import caption_of
 from training.band.compose import compose
 from training.band.lyrics import lyrics_of
 from training.band.recipes import BANDS, FASTEST, SLOWEST, draw_recipe, is_withheld
-from training.band.score import Recipe
+from training.band.score import VOWELS, Recipe, Score, Tone
 from training.band.styles import STYLES
 from training.band.synth import render, stems
 from training.band.tuning import (
@@ -115,3 +117,29 @@ def test_lyrics_have_a_syllable_for_each_note() -> None:
     sung = [tone for tone in score.tones if tone.part == "vocals"]
     assert len(lyrics_of(score).split()) == len(sung) + 1  # and the section
     assert lyrics_of(score.only("drums")) == "[Instrumental]"
+
+
+def test_half_of_the_voices_sing_one_vowel() -> None:
+    songs = [compose(recipe(), 6.0, np.random.default_rng(seed)) for seed in range(80)]
+    sung = [{tone.vowel for tone in song.tones if tone.part == "vocals"} for song in songs]
+    alone = [vowels for vowels in sung if len(vowels) == 1]
+    assert 25 < len(alone) < 55
+    assert {vowel for vowels in alone for vowel in vowels} == set(range(len(VOWELS)))
+
+
+def test_one_vowel_is_the_same_song_on_it() -> None:
+    score = compose(recipe(), 6.0, np.random.default_rng(6))
+    changed = score.on_vowel(3)
+    assert {tone.vowel for tone in changed.tones if tone.part == "vocals"} == {3}
+    assert [replace(tone, vowel=0) for tone in changed.tones] == [
+        replace(tone, vowel=0) for tone in score.tones
+    ]
+    assert changed.hits == score.hits
+    assert all("o" in syllable for syllable in lyrics_of(changed).split()[1:])
+
+
+@pytest.mark.parametrize(("pitch_class", "distinct"), [(4, 1), (5, 3)])
+def test_one_vowel_is_a_refrain_or_has_many_consonants(pitch_class: int, distinct: int) -> None:
+    tones = tuple(Tone("vocals", pitch_class, 0.5 * n, 0.4, 0.9, 2) for n in range(3))
+    score = Score(recipe(), 2.0, tones, ())
+    assert len(set(lyrics_of(score).split()[1:])) == distinct

@@ -9,14 +9,16 @@ import numpy as np
 
 from training.band.compose import compose
 from training.band.recipes import BANDS, draw_recipe
-from training.band.score import Recipe
+from training.band.score import VOWELS, Recipe
 from training.band.synth import render, stems
+from training.evaluation import voices
 from training.measures.cleanliness import measure_cleanliness, usual_of
 from training.measures.instruments import band_features, train_ear
 from training.measures.key import estimate_key, judge_key
 from training.measures.likeness import chroma_correlation, si_sdr
 from training.measures.sound import Sound
 from training.measures.tempo import judge_tempo, pulses_of, train_meter
+from training.measures.voice import vowel_features
 
 SECONDS = 6.0
 DRUMS_AND_CHORDS = ("drums", "bass", "keys")
@@ -73,3 +75,19 @@ def test_stems_are_like_themselves_alone() -> None:
     assert (
         chroma_correlation(mix, chords) > 0.4 > chroma_correlation(mix, render(score.only("drums")))
     )
+
+
+def test_the_ear_tells_vowels_of_songs_it_does_not_know() -> None:
+    asked, truth = voices._requests(10, 6.0)
+    ear = voices._ear(6.0)
+    heard = voices._heard(ear, [render(score) for score in truth])
+    wanted = [VOWELS[index % 5] for index in range(10)]
+    assert sum(map(str.__eq__, heard, wanted)) >= 9
+    for own, vowel in zip(asked, wanted, strict=True):
+        assert {syllable[-1] for syllable in own.lyrics.split()[1:]} == {vowel}
+
+
+def test_vowels_are_told_at_any_level() -> None:
+    _, (score,) = voices._requests(1, 6.0)
+    sound = render(score)
+    assert np.allclose(vowel_features(sound), vowel_features(sound / 8), atol=0.1)

@@ -1,0 +1,27 @@
+"""Which vowel a voice sings: how its energy lies around the formants."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import librosa
+import numpy as np
+
+from training.band.tuning import SAMPLE_RATE
+from training.measures.sound import Floats, Sound, mono
+
+_WINDOW, _HOP = 4096, 960
+# Thirds of octaves from below the first formants of all vowels to above the second ones.
+_EDGES = 280 * 2 ** (np.arange(12) / 3)
+_FLOOR = 1e-4
+
+
+def vowel_features(sound: Sound) -> Floats:
+    """Shares of the energy in thirds of octaves from 280 Hz to 3.6 kHz (dB), [11], whatever the
+    level is. What else plays should have little there."""
+    power = np.abs(librosa.stft(mono(sound), n_fft=_WINDOW, hop_length=_HOP)) ** 2
+    hertz = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE)
+    lines = power.sum(axis=1)
+    shares = [lines[(hertz >= low) & (hertz < high)].sum() for low, high in pairwise(_EDGES)]
+    whole = sum(shares) + 1e-20
+    return np.array(10 * np.log10(np.array(shares) / whole + _FLOOR))
