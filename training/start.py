@@ -15,7 +15,7 @@ from training.loop import save_start
 from training.planner.network import Planner
 from training.planner.rows import fit_rows
 from training.planner.texts import first_code_id
-from training.renderer.clockwork import is_laid
+from training.renderer.clockwork import is_laid, renew_clockwork
 from training.renderer.network import Renderer
 from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
@@ -32,10 +32,12 @@ def start_from(folder: Path, state: Path) -> None:
     vae = _plain(_read(folder / "vae" / "diffusion_pytorch_model.safetensors"))
     renderer, codes = Renderer(tokenizer().get_vocab_size()), Codes()
     encoder, decoder = Encoder(ENCODER_WIDTHS, STRIDES), Decoder(DECODER_WIDTHS, STRIDES[::-1])
+    set_first_weights(renderer, 0)
     named = {f"model.{name}": value for name, value in dit.items()}
     _fill(renderer, named | {f"text.{name}": value for name, value in text.items()})
     if not is_laid(renderer.model):
         raise ValueError(f"{folder} was trained without the clockwork; take a newer set or none")
+    renew_clockwork(renderer.model)
     _fill(codes, dit)
     _fill(encoder, _under(vae, "encoder."))
     _fill(decoder, _under(vae, "decoder."))
@@ -81,6 +83,10 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def _fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Every parameter from the tensor of its name, of which the first places belong to it."""
+    """Every parameter from the tensor of its name, of which the first places belong to it. Units
+    that the set does not have yet keep their first weights and say nothing."""
     for name, parameter in module.named_parameters():
-        parameter.copy_(tensors[name][tuple(slice(size) for size in parameter.shape)])
+        told = tensors[name][tuple(slice(size) for size in parameter.shape)]
+        if name.endswith("down_proj.weight"):
+            parameter.zero_()
+        parameter[tuple(slice(size) for size in told.shape)] = told

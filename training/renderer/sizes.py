@@ -9,7 +9,7 @@ SILENCE_FRAMES = 6_000  # 240 s; longer songs hear it again
 # Of the width, 128 are taken by the noisy latents of two frames, which come out again as part of
 # the velocity; source, clocks and all that is worked out share the rest.
 DIT = DitSizes(
-    stack=StackSizes(width=288, mlp=512, heads=6, kv_heads=3, head_dim=32),
+    stack=StackSizes(width=288, mlp=640, heads=6, kv_heads=3, head_dim=32),
     layers=6,
     sliding_window=24,
     lyric_layers=2,

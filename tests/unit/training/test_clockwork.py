@@ -13,7 +13,14 @@ from acestep_cli.models.layers import rope_table
 from training.latents import BEAT
 from training.renderer import tasks
 from training.renderer.batches import make_batch
-from training.renderer.clockwork import DIMENSIONS, _Places, hold_clockwork, lay_clockwork
+from training.renderer.clockwork import (
+    DIMENSIONS,
+    _Places,
+    _units,
+    hold_clockwork,
+    lay_clockwork,
+    renew_clockwork,
+)
 from training.renderer.network import Batch, Renderer, _layer
 from training.renderer.reading import BEATS, draw_told
 from training.renderer.sizes import DIT
@@ -21,6 +28,7 @@ from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
 
 SONGS = 4
+PLACES = _Places(DIT.stack.width - DIMENSIONS)
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +48,16 @@ def batch(monkeypatch: pytest.MonkeyPatch) -> Batch:
 
 
 @torch.no_grad()
-def after_first_block(renderer: Renderer, batch: Batch, read: torch.Tensor) -> torch.Tensor:
+def after_blocks(count: int, renderer: Renderer, batch: Batch, read: torch.Tensor) -> torch.Tensor:
     decoder = renderer.model.decoder
     words = renderer.condition(batch, read)
     modulation = decoder.modulation(batch.times)
     h = decoder.patchify(batch.noise, batch.context)
     rope = rope_table(h.shape[1], 32, decoder.block.theta, device=h.device, dtype=torch.float32)
     embedded = decoder.embed_condition(words.states)
-    return _layer(decoder.blocks()[0], h, rope, embedded, words.mask, modulation.projection)
+    for layer in decoder.blocks()[:count]:
+        h = _layer(layer, h, rope, embedded, words.mask, modulation.projection)
+    return h
 
 
 def read_well(renderer: Renderer, batch: Batch) -> torch.Tensor:
@@ -64,17 +74,29 @@ def read_well(renderer: Renderer, batch: Batch) -> torch.Tensor:
 
 
 def test_the_named_beat_is_chosen(renderer: Renderer, batch: Batch) -> None:
-    h = after_first_block(renderer, batch, read_well(renderer, batch))
-    chosen = h[..., _Places(DIT.stack.width - DIMENSIONS).chosen]
-    true = batch.latents[..., BEAT].unflatten(1, (-1, 2)).flatten(2)
-    for one, other in zip(chosen, true, strict=True):
-        assert float((one * other).sum() / (one.norm() * other.norm())) > 0.95
+    h = after_blocks(1, renderer, batch, read_well(renderer, batch))
+    chosen = h[..., PLACES.chosen]
+    assert_turns_with(chosen, batch.latents[..., BEAT], 1, 0.98)
+
+
+def test_its_multiples_are_made(renderer: Renderer, batch: Batch) -> None:
+    h = after_blocks(3, renderer, batch, read_well(renderer, batch))
+    for multiple, places in PLACES.multiples.items():
+        assert_turns_with(h[..., places], batch.latents[..., BEAT], multiple, 0.85)
+
+
+def assert_turns_with(found: torch.Tensor, beat: torch.Tensor, multiple: int, least: float) -> None:
+    """Cosines and sines of both frames of a patch [B, P, 4] turn as often as `multiple` beats."""
+    made = torch.view_as_complex(found.unflatten(2, (2, 2)).contiguous())
+    true = torch.view_as_complex(beat.unflatten(1, (-1, 2)).contiguous()) ** multiple
+    alike = (made * true.conj()).sum((1, 2)).real
+    assert (alike / (made.norm(dim=(1, 2)) * true.norm(dim=(1, 2))) > least).all()
 
 
 def test_without_a_name_none_is_chosen(renderer: Renderer, batch: Batch) -> None:
     dropped = dataclasses.replace(batch, dropped=torch.ones(SONGS, dtype=torch.bool))
-    h = after_first_block(renderer, dropped, read_well(renderer, batch))
-    assert h[..., _Places(DIT.stack.width - DIMENSIONS).chosen].abs().max() < 0.2
+    h = after_blocks(1, renderer, dropped, read_well(renderer, batch))
+    assert h[..., PLACES.chosen].abs().max() < 0.2
 
 
 def test_every_beat_has_a_name() -> None:
@@ -95,8 +117,7 @@ def test_what_is_held_does_not_move(batch: Batch) -> None:
         loss.backward()
         optimizer.step()
     cross, mlp = "model.decoder.layers.0.cross_attn", "model.decoder.layers.0.mlp"
-    first = DIT.stack.width - DIMENSIONS
-    one, width = _Places(first).one, DIT.stack.head_dim
+    first, one, width = PLACES.first, PLACES.one, DIT.stack.head_dim
     after = renderer.state_dict()
     for name, place in {
         f"{cross}.q_proj.weight": slice(-2 * width, None),
@@ -118,3 +139,23 @@ def test_what_was_not_laid_cannot_be_held() -> None:
     set_first_weights(renderer, 0)
     with pytest.raises(RuntimeError, match="was not laid"):
         hold_clockwork(renderer.model)
+
+
+def test_weaker_gates_are_laid_anew(batch: Batch) -> None:
+    renderer = Renderer(tokenizer().get_vocab_size())
+    set_first_weights(renderer, 0)
+    lay_clockwork(renderer.model, renderer.sense)
+    same = copy.deepcopy(renderer.state_dict())
+    renew_clockwork(renderer.model)
+    assert all(torch.equal(value, same[name]) for name, value in renderer.state_dict().items())
+    block = renderer.model.decoder.blocks()[0]
+    units = _units(renderer.model, PLACES)
+    with torch.no_grad():
+        block.mlp.gate_proj.weight[units] /= 2
+        for one in renderer.model.decoder.blocks():
+            one.mlp.down_proj.weight[torch.cat(list(PLACES.multiples.values()))] = 1.0
+    renew_clockwork(renderer.model)
+    h = after_blocks(3, renderer, batch, read_well(renderer, batch))
+    assert_turns_with(h[..., PLACES.multiples[2]], batch.latents[..., BEAT], 2, 0.85)
+    first = after_blocks(1, renderer, batch, read_well(renderer, batch))
+    assert_turns_with(first[..., PLACES.chosen], batch.latents[..., BEAT], 1, 0.98)

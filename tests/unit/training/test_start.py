@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from acestep_cli.models.layers import MLP
 from training import export
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
@@ -20,7 +21,7 @@ from training.renderer.clockwork import lay_clockwork
 from training.renderer.network import Renderer
 from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
-from training.start import start_from
+from training.start import _fill, start_from
 
 # The planner's file holds the rows of codes, and not what they are made by nor the probe of beats.
 NOT_WRITTEN = ("rows.", "clocks.")
@@ -96,3 +97,15 @@ def test_rows_of_codes_come_back_as_a_network_that_makes_them(planner: Planner) 
     rows.fit_rows(other, wanted)
     off = (other.rows(other.code_levels) - wanted).square().mean() / wanted.var(dim=0).mean()
     assert off.sqrt() < 0.25
+
+
+def test_units_that_a_set_does_not_have_yet_say_nothing() -> None:
+    torch.manual_seed(0)
+    small, large = MLP(8, 16), MLP(8, 24)
+    for one in (*small.parameters(), *large.parameters()):
+        torch.nn.init.normal_(one)
+    kept = large.gate_proj.weight[16:].clone()
+    _fill(large, small.state_dict())
+    x = torch.randn(3, 8)
+    assert torch.allclose(large(x), small(x), atol=1e-5)
+    assert torch.equal(large.gate_proj.weight[16:], kept)  # so that they can learn to
