@@ -13,6 +13,7 @@ from training.band.score import PARTS, Recipe, Score
 from training.band.styles import STYLES
 from training.band.tuning import BASS_MULTIPLES
 from training.latents import (
+    BAR,
     BASS,
     CHANNELS,
     CHORDS,
@@ -67,6 +68,9 @@ _AT_ONCE = 0.7
 # How often a song is put into 6/8 where its style has that: few do, and bars of two beats, drawn as
 # rarely as they are asked for, were learnt last.
 _EIGHTHS = 0.25
+# How much the place in the bar counts in songs from words, by meter: strokes of drums that are left
+# out or made on every beat are those whose bar is not known.
+_BARS: Mapping[int, float] = {4: 1.0, 3: 2.0, 6: 4.0}
 # How often a song has a reference, and how often its words then leave the instruments to that.
 _REFERRED, _UNNAMED = 0.5, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
@@ -146,7 +150,9 @@ def _song(recipe: Recipe, frames: int, random: np.random.Generator) -> Example:
         reference = reference_of(compose(other, 14.0, random), random)
         named = bool(random.random() >= _UNNAMED)
     prompt = prompt_of(score, random, named=named)
-    return Example(prompt, latents_of(score), _context(silence(frames)), reference)
+    counts = np.ones(CHANNELS, np.float32)
+    counts[BAR] = _BARS[recipe.meter]
+    return Example(prompt, latents_of(score), _context(silence(frames)), reference, counts)
 
 
 def _play(recipe: Recipe, frames: int, random: np.random.Generator) -> Score:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from tests.unit.training.test_band import recipe
 from training.band.recipes import draw_recipe
-from training.latents import BASS, CHORDS, CLOCK, MELODY, PULSE, STROKES
+from training.latents import BAR, BASS, CHORDS, CLOCK, MELODY, PULSE, STROKES
 from training.renderer import tasks
 from training.renderer.batches import make_batch, weights_of
 from training.renderer.network import Renderer
@@ -124,6 +125,17 @@ def test_a_weight_is_that_of_its_time_and_of_its_example(monkeypatch: pytest.Mon
     batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
     count = tasks._COUNTS["lego"]
     assert torch.equal(batch.weight[:, 0], weights_of(batch.times) * count)
+
+
+def test_the_bar_counts_by_its_meter(monkeypatch: pytest.MonkeyPatch) -> None:
+    for meter, count in tasks._BARS.items():
+        monkeypatch.setattr(
+            tasks, "draw_recipe", lambda *_, meter=meter: recipe(style="folk", meter=meter)
+        )
+        monkeypatch.setattr(tasks, "_EIGHTHS", 0.0)
+        counts = example("text2music", monkeypatch).counts
+        assert counts[BAR] == count
+        assert (np.delete(counts, BAR) == 1).all()
 
 
 def test_each_song_of_a_batch_has_its_own_reference(monkeypatch: pytest.MonkeyPatch) -> None:
