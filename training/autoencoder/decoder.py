@@ -22,8 +22,8 @@ from training.loop import Plan, Run, train
 PLAN = Plan("decoder", steps=5500, rate=2e-3, betas=(0.8, 0.99), warmup=100)
 SONG_SECONDS = 8.0
 CROPS, CROP_FRAMES, MARGIN = 3, 52, 3
-# How often the drums are alone, and how often then all of them.
-_BARED, _DRUMS = 0.6, 0.4
+# How often a batch is one of the five drums alone, and how often else drums play alone.
+_ONE_DRUM, _BARED = 0.3, 0.3
 
 
 def train_decoder(run: Run) -> Decoder:
@@ -45,8 +45,9 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
     """Latents [B, 64, T], disturbed a little, and the sound [B, 2, 1920 T] they stand for."""
     random = np.random.default_rng((1, step))
     latents, audio = [], []
+    drum = str(random.choice(DRUMS)) if random.random() < _ONE_DRUM else None
     for _ in range(CROPS):
-        score = _bared(compose(draw_recipe(random), SONG_SECONDS, random), random)
+        score = _song(random, drum)
         whole = latents_of(score)
         first = int(random.integers(len(whole) - CROP_FRAMES + 1))
         sound = render(score)[:, first * FRAME_SAMPLES : (first + CROP_FRAMES) * FRAME_SAMPLES]
@@ -55,16 +56,17 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(np.stack(latents)), torch.from_numpy(np.stack(audio))
 
 
-def _bared(score: Score, random: np.random.Generator) -> Score:
-    """The song, or often its drums alone or one of the five in their stead: under chords their
-    errors hardly count, and claps, which few styles have, stayed silent."""
-    if not score.hits or random.random() >= _BARED:
+def _song(random: np.random.Generator, drum: str | None) -> Score:
+    """A song, which may be drums alone; with `drum` nothing but that strikes. Under chords the
+    errors of drums hardly count, and claps, which few styles have, stayed silent until there were
+    whole batches of them."""
+    recipe = draw_recipe(random)
+    if drum is not None or ("drums" in recipe.parts and random.random() < _BARED):
+        recipe = replace(recipe, parts=("drums",))
+    score = compose(recipe, SONG_SECONDS, random)
+    if drum is None:
         return score
-    drums = score.only("drums")
-    if random.random() < _DRUMS:
-        return drums
-    one = str(random.choice(DRUMS))
-    return replace(drums, hits=tuple(replace(hit, drum=one) for hit in _apart(drums.hits)))
+    return replace(score, hits=tuple(replace(hit, drum=drum) for hit in _apart(score.hits)))
 
 
 def _apart(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:

@@ -1,49 +1,50 @@
-"""What the decoder is trained on: whole songs, and bare drums of every kind."""
+"""What the decoder is trained on: whole songs, drums alone, and each drum alone."""
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
+import pytest
 
-from tests.unit.training.test_band import recipe
-from training.autoencoder.decoder import _bared
-from training.band.compose import compose
-from training.band.score import DRUMS, Score
-
-
-def _drawn(count: int) -> tuple[Score, list[Score]]:
-    song = compose(recipe(), 4.0, np.random.default_rng(0))
-    random = np.random.default_rng(1)
-    return song, [_bared(song, random) for _ in range(count)]
+from training.autoencoder.decoder import CROP_FRAMES, CROPS, _song, batch
+from training.band.score import DRUMS
+from training.band.tuning import FRAME_SAMPLES
+from training.latents import CHANNELS, CLOCK, PULSE, STROKES
 
 
-def test_claps_are_heard_alone_in_styles_that_have_none() -> None:
-    song, drawn = _drawn(300)
-    assert "clap" not in {hit.drum for hit in song.hits}
-    alone = Counter(kinds.pop() for one in drawn if len(kinds := {h.drum for h in one.hits}) == 1)
-    assert set(alone) == set(DRUMS)
-    assert min(alone.values()) > 10
+@pytest.mark.parametrize("drum", DRUMS)
+def test_one_drum_strikes_alone_and_once_at_a_time(drum: str) -> None:
+    for seed in range(5):
+        score = _song(np.random.default_rng(seed), drum)
+        assert not score.tones
+        assert {hit.drum for hit in score.hits} == {drum}
+        onsets = [hit.onset for hit in score.hits]
+        assert onsets == sorted(set(onsets))
 
 
-def test_a_drum_alone_strikes_once_at_a_time() -> None:
-    song, drawn = _drawn(100)
-    moments = sorted({hit.onset for hit in song.hits})
-    alone = [one for one in drawn if len({hit.drum for hit in one.hits}) == 1]
-    assert alone
-    for one in alone:
-        assert not one.tones
-        assert [hit.onset for hit in one.hits] == moments
+def test_drums_are_often_bared_and_songs_mostly_whole() -> None:
+    random = np.random.default_rng(0)
+    songs = [_song(random, None) for _ in range(120)]
+    drumming = [song for song in songs if song.hits]
+    bare = sum(not song.tones for song in drumming)
+    assert len(songs) - len(drumming) > 10
+    assert 0.3 < bare / len(drumming) < 0.6
 
 
-def test_songs_stay_whole_more_often_than_not_at_all() -> None:
-    song, drawn = _drawn(300)
-    whole = sum(one is song for one in drawn)
-    bare = sum(one == song.only("drums") for one in drawn)
-    assert 90 < whole < 150
-    assert 45 < bare < 100
+def test_some_batches_are_a_single_drum_and_claps_are_among_them() -> None:
+    alone = []
+    for step in range(40):
+        latents, audio = batch(step)
+        assert latents.shape == (CROPS, CHANNELS, CROP_FRAMES)
+        assert audio.shape == (CROPS, 2, CROP_FRAMES * FRAME_SAMPLES)
+        struck = latents[:, STROKES].mean((0, 2)) > 0.02
+        others = latents[:, CLOCK.stop : STROKES.start].abs().mean()
+        if struck.sum() == 1 and others < 0.12:
+            alone.append(DRUMS[int(struck.nonzero())])
+    assert 4 < len(alone) < 24
+    assert "clap" in alone
 
 
-def test_without_drums_nothing_is_bared() -> None:
-    song = compose(recipe(), 4.0, np.random.default_rng(0)).only("bass", "keys")
-    assert _bared(song, np.random.default_rng(0)) is song
+def test_a_batch_is_a_function_of_its_number() -> None:
+    for first, second in zip(batch(3), batch(3), strict=True):
+        assert (first == second).all()
+    assert (batch(3)[0][:, PULSE] != batch(4)[0][:, PULSE]).any()
