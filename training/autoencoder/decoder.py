@@ -13,7 +13,7 @@ from training.autoencoder.losses import SIZES, sound_loss
 from training.autoencoder.sizes import DECODER_WIDTHS, STRIDES
 from training.band.compose import compose
 from training.band.recipes import draw_recipe
-from training.band.score import DRUMS, Hit, Score
+from training.band.score import Hit, Score
 from training.band.synth import render
 from training.band.tuning import FRAME_SAMPLES
 from training.latents import PULSE, latents_of
@@ -22,8 +22,9 @@ from training.loop import Plan, Run, train
 PLAN = Plan("decoder", steps=5500, rate=2e-3, betas=(0.8, 0.99), warmup=100)
 SONG_SECONDS = 8.0
 CROPS, CROP_FRAMES, MARGIN = 3, 52, 3
-# How often a batch is one of the five drums alone, and how often else drums play alone.
-_ONE_DRUM, _BARED = 0.3, 0.3
+# How often a batch is a drum alone, which of them, and how often else drums play alone.
+_ONE_DRUM, _BARED = 0.4, 0.3
+_DRUMS = {"kick": 0.1, "snare": 0.2, "hat": 0.15, "cymbal": 0.15, "clap": 0.4}
 
 
 def train_decoder(run: Run) -> Decoder:
@@ -45,7 +46,9 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
     """Latents [B, 64, T], disturbed a little, and the sound [B, 2, 1920 T] they stand for."""
     random = np.random.default_rng((1, step))
     latents, audio = [], []
-    drum = str(random.choice(DRUMS)) if random.random() < _ONE_DRUM else None
+    drum = None
+    if random.random() < _ONE_DRUM:
+        drum = str(random.choice(list(_DRUMS), p=list(_DRUMS.values())))
     for _ in range(CROPS):
         score = _song(random, drum)
         whole = latents_of(score)
