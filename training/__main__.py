@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from training.renderer.train import train_renderer
 from training.start import start_from
 
 PACKAGED = Path(demo.__file__).parent / "checkpoint"
+STATE = user_cache_path("acestep-training")
 TRAINERS: Mapping[str, Callable[[Run], object]] = {
     "decoder": train_decoder,
     "encoder": train_encoder,
@@ -38,16 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.start is not None and not is_whole(options.start):
         parser.error(f"--start {options.start} holds no whole set")
-    if options.share < 1 and options.out == PACKAGED:
-        parser.error(f"--share {options.share:g} is a trial: say with --out where its set may lie")
+    if options.share < 1 and (_same(options.out, PACKAGED) or _same(options.state, STATE)):
+        parser.error(f"--share {options.share:g} is a trial: name its own --state and --out")
+    stages = options.stages or STAGES
     torch.set_num_threads(options.threads)
     if options.start is not None:
         try:
-            start_from(options.start, options.state)
+            start_from(options.start, options.state, keeps_codes="codes" not in stages)
         except ValueError as problem:
             parser.error(f"--start: {problem}")
     run = Run(options.state, options.share)
-    for stage in options.stages or STAGES:
+    for stage in stages:
         if stage == "export":
             write_set(options.out, run)
         else:
@@ -67,14 +70,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state",
         type=Path,
-        default=user_cache_path("acestep-training"),
+        default=STATE,
         help="where half-trained networks are kept (default: %(default)s)",
     )
     parser.add_argument(
         "--out", type=Path, default=PACKAGED, help="where the checkpoint set is written"
     )
     parser.add_argument(
-        "--start", type=Path, metavar="SET", help="begin from the weights of this set, not anew"
+        "--start",
+        type=Path,
+        metavar="SET",
+        help="begin from the weights of this set, not anew; its codes stay as they are where other "
+        "stages are named",
     )
     parser.add_argument(
         "--share",
@@ -97,10 +104,17 @@ def _stage(text: str) -> str:
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
     if not 0 < share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not in (0, 1]")
+        raise argparse.ArgumentTypeError(f"{text} is no number in (0, 1]")
     return share
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 if __name__ == "__main__":

@@ -97,13 +97,13 @@ def train(module: nn.Module, plan: Plan, loss: Loss, run: Run) -> nn.Module:
     return mean
 
 
-def save_start(path: Path, module: nn.Module) -> None:
-    """A state of step 0 with the weights of `module`, unless there is a state at `path`."""
+def save_start(path: Path, module: nn.Module, step: int = 0) -> None:
+    """A state of `step` with the weights of `module`, unless there is a state at `path`."""
     if path.is_file():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = module.state_dict()
-    torch.save({"module": weights, "mean": weights, "step": 0}, path)
+    torch.save({"module": weights, "mean": weights, "step": step}, path)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, plan: Plan, step: int) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
+from training.codes import PLAN as CODES
 from training.codes import Codes
 from training.loop import save_start
 from training.planner.network import Planner
@@ -21,9 +22,10 @@ from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
 
 
-def start_from(folder: Path, state: Path) -> None:
+def start_from(folder: Path, state: Path, *, keeps_codes: bool) -> None:
     """Write states of step 0 into `state` with the weights of the set in `folder`, for the networks
-    that have no state there.
+    that have no state there. keeps_codes: that of the codes is a finished one; renderer and planner
+    were trained with these.
 
     ValueError for a set whose DiT was trained without the clockwork.
     """
@@ -41,8 +43,8 @@ def start_from(folder: Path, state: Path) -> None:
     _fill(codes, dit)
     _fill(encoder, _under(vae, "encoder."))
     _fill(decoder, _under(vae, "decoder."))
-    modules = {"renderer": renderer, "codes": codes, "encoder": encoder, "decoder": decoder}
-    for name, module in modules.items():
+    save_start(state / "codes.pt", codes, CODES.steps if keeps_codes else 0)
+    for name, module in {"renderer": renderer, "encoder": encoder, "decoder": decoder}.items():
         save_start(state / f"{name}.pt", module)
     if not (state / "planner.pt").is_file():
         tensors = _read(folder / "acestep-5Hz-lm-demo" / "model.safetensors")

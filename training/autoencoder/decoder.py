@@ -45,10 +45,10 @@ def train_decoder(run: Run) -> Decoder:
 def batch(step: int) -> tuple[Tensor, Tensor]:
     """Latents [B, 64, T], disturbed a little, and the sound [B, 2, 1920 T] they stand for."""
     random = np.random.default_rng((1, step))
-    latents, audio = [], []
     drum = None
     if random.random() < _ONE_DRUM:
         drum = str(random.choice(list(_DRUMS), p=list(_DRUMS.values())))
+    latents, audio = [], []
     for _ in range(CROPS):
         score = _song(random, drum)
         whole = latents_of(score)

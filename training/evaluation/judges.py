@@ -96,6 +96,7 @@ def _named(task: tuple[str, int]) -> tuple[str, Floats]:
 
 
 def with_hiss(sound: Sound, random: np.random.Generator) -> Sound:
-    """30 to 60 dB below the song, that nobody learns to listen to a silence no decoder keeps."""
+    """The sound [2, samples] with hiss 30 to 60 dB below it, that nobody learns to listen to a
+    silence no decoder keeps."""
     hiss = random.normal(0, sound.std() * 10 ** random.uniform(-3, -1.5), sound.shape)
     return (sound + hiss).astype(np.float32)

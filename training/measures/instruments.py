@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import librosa
 import numpy as np
 
-from training.band.tuning import SAMPLE_RATE
-from training.measures.sound import Floats, Sound, mono
+from training.measures.sound import Floats, Sound, power_spectra
 
-_WINDOW, _HOP = 4096, 960
 # Edges in hertz of the bands whose shares of the energy are told.
 _EDGES = (30, 95, 190, 400, 1000, 2500, 6000, 16000)
 # Weaker than this share of the whole, energy is nothing that anybody plays.
@@ -24,8 +21,7 @@ _SHRINKAGE = 0.2
 def band_features(sound: Sound) -> Floats:
     """Shares of the energy (dB), spectral flatness (dB) low and high, how much of the spectrum its
     strongest lines hold, and how suddenly low and high tones begin; whatever the level is."""
-    power = np.abs(librosa.stft(mono(sound), n_fft=_WINDOW, hop_length=_HOP)) ** 2
-    hertz = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE)
+    power, hertz = power_spectra(sound)
     parts = [power[(hertz >= low) & (hertz < high)] for low, high in pairwise(_EDGES)]
     lines = np.array([part.sum(axis=0) for part in parts])
     whole = lines.sum() + 1e-20

@@ -11,6 +11,7 @@ from training.band.tuning import SAMPLE_RATE
 Sound = NDArray[np.float32]
 Floats = NDArray[np.floating]
 
+_WINDOW, _HOP = 4096, 960
 # Tones last long and lie close together, so that a third of a second is looked at in one piece.
 CHROMA_WINDOW, CHROMA_HOP = 16384, 4096
 # The chords' fundamentals and first harmonics; below is the kick, above are noise and edges.
@@ -23,6 +24,13 @@ _ALONG_TIME, _ALONG_PITCH = 9, 31
 def mono(sound: Sound) -> Sound:
     """Mean of both channels, [samples]."""
     return np.asarray(sound.mean(axis=0), np.float32)
+
+
+def power_spectra(sound: Sound) -> tuple[Floats, Floats]:
+    """Power [bins, frames] of both channels' mean in windows of 85 ms every 20 ms, and the hertz of
+    each bin [bins]."""
+    power = np.abs(librosa.stft(mono(sound), n_fft=_WINDOW, hop_length=_HOP)) ** 2
+    return power, np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE)
 
 
 def chroma(sound: Sound) -> Floats:

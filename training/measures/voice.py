@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import librosa
 import numpy as np
 
-from training.band.tuning import SAMPLE_RATE
-from training.measures.sound import Floats, Sound, mono
+from training.measures.sound import Floats, Sound, power_spectra
 
-_WINDOW, _HOP = 4096, 960
 # Thirds of octaves from below the first formants of all vowels to above the second ones.
 _EDGES = 280 * 2 ** (np.arange(12) / 3)
 _FLOOR = 1e-4
@@ -19,8 +16,7 @@ _FLOOR = 1e-4
 def vowel_features(sound: Sound) -> Floats:
     """Shares of the energy in thirds of octaves from 280 Hz to 3.6 kHz (dB), [11], whatever the
     level is. What else plays should have little there."""
-    power = np.abs(librosa.stft(mono(sound), n_fft=_WINDOW, hop_length=_HOP)) ** 2
-    hertz = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE)
+    power, hertz = power_spectra(sound)
     lines = power.sum(axis=1)
     shares = [lines[(hertz >= low) & (hertz < high)].sum() for low, high in pairwise(_EDGES)]
     whole = sum(shares) + 1e-20

@@ -16,10 +16,7 @@ say nothing in them. In the DiT:
 | 4 | cosine and sine of that beat in both frames of a patch |
 | 1 | always 1 |
 
-The second and the third block begin with the products that turn the beat into its multiples: a
-stroke lasts a frame or two, which is a matter of many multiples of the beat, and from cosine and
-sine alone strokes that are rare were never learnt. A pair of units multiplies: silu(a) b -
-silu(-a) b = a b. The products are only begun with, not kept.
+The multiples are laid by `multiples.py`, and only begun with, not kept.
 """
 
 from __future__ import annotations
@@ -31,18 +28,26 @@ import torch
 from torch import Tensor
 
 from acestep_cli.models.acestep import AceStepModel
-from acestep_cli.models.dit import DiTLayer, TimeEmbedding
+from acestep_cli.models.dit import DiTLayer
 from acestep_cli.models.layers import Attention
 from training.band.tuning import FRAME_SAMPLES, SAMPLE_RATE, clock_bpm
+from training.renderer.multiples import (
+    MULTIPLES,
+    lay_multiples,
+    least_used,
+    leave_alone,
+    mlp_weights,
+    silence_times,
+    time_embeddings,
+)
 from training.renderer.reading import BEATS, FIRST_BEAT, STRENGTH
 from training.silence import LOUDNESS
 
-_MULTIPLES = (2, 3, 4)
 DIMENSIONS = 3 * BEATS + 5  # those that are kept
-# What states measure at time 1 once they are trained, in root mean square, where beats and their
-# multiples are to have these amplitudes.
-_SIZE = 2.1
-_BEAT, _MULTIPLE = 1.5, 0.7
+_BEAT = 1.5  # amplitude of the chosen beat at time 1
+# What states of the first blocks measure at time 1, in root mean square, before and after training:
+# a beat laid for the other is nine times too loud to begin with, or too soft to be heard.
+_UNTRAINED, _TRAINED = 0.7, 2.1
 _NAME = 0.8  # what the name of a beat measures in its dimension
 _OPEN = 16.0  # what the gate of the beat that is named is opened by, and all others are closed by
 _LEAST = 4.0  # by which they are known
@@ -65,12 +70,13 @@ def lay_clockwork(model: AceStepModel, sense: Tensor) -> None:
     # Shift 0, scale 0 and gate 1 at all times.
     block.scale_shift_table[..., places.first :] = 0
     block.scale_shift_table[:, [2, 5], places.first :] = 1
-    for embedding in _times(model):
-        for parameter in embedding.time_proj.parameters():
-            parameter.view(6, width, -1)[:, places.first :] = 0
+    silence_times(model, slice(places.first, None))
     _name(block, places)
-    _choose(block, places, _least_used(block, 2 * BEATS))
-    _multiply(model, places)
+    _choose(block, places, least_used(block, 2 * BEATS), _UNTRAINED)
+    # First weights would only blur the beat before its multiples are made.
+    for later in model.decoder.blocks()[1:3]:
+        leave_alone(later, places.chosen)
+    lay_multiples(model, places.chosen, places.multiples, _BEAT, _UNTRAINED)
 
 
 @torch.no_grad()
@@ -81,8 +87,8 @@ def renew_clockwork(model: AceStepModel) -> None:
     block, units = model.decoder.blocks()[0], _units(model, places)
     if float(block.mlp.gate_proj.weight[units, places.one].max()) <= -_OPEN:
         return
-    _choose(block, places, units)
-    _multiply(model, places)
+    _choose(block, places, units, _TRAINED)
+    lay_multiples(model, places.chosen, places.multiples, _BEAT, _TRAINED)
 
 
 def hold_clockwork(model: AceStepModel) -> None:
@@ -119,7 +125,7 @@ def hold_clockwork(model: AceStepModel) -> None:
         _hold(norm.weight, slice(2))
     _hold(block.scale_shift_table, (..., kept))
     rows = torch.arange(6 * width).view(6, width)[:, kept].flatten()
-    for embedding in _times(model):
+    for embedding in time_embeddings(model):
         for parameter in embedding.time_proj.parameters():
             _hold(parameter, rows)
     _hold(cross.q_proj.weight, queries)
@@ -149,10 +155,6 @@ def _units(model: AceStepModel, places: _Places) -> Tensor:
     return units[gate[units][:, places.named].argmax(dim=1).argsort(stable=True)]
 
 
-def _times(model: AceStepModel) -> tuple[TimeEmbedding, TimeEmbedding]:
-    return model.decoder.time_embed, model.decoder.time_embed_r
-
-
 def _hold(parameter: Tensor, place: Any) -> None:
     free = torch.ones_like(parameter)
     free[place] = 0
@@ -164,8 +166,8 @@ class _Places:
 
     def __init__(self, first: int) -> None:
         self.first = first
-        multiples = torch.arange(first - 4 * len(_MULTIPLES), first).view(-1, 4)
-        self.multiples = dict(zip(_MULTIPLES, multiples, strict=True))
+        multiples = torch.arange(first - 4 * len(MULTIPLES), first).view(-1, 4)
+        self.multiples = dict(zip(MULTIPLES, multiples, strict=True))
         self.beats = torch.arange(first, first + 2 * BEATS).view(BEATS, 2)
         self.named = torch.arange(first + 2 * BEATS, first + 3 * BEATS)
         self.chosen = torch.arange(first + 3 * BEATS, first + 3 * BEATS + 4)
@@ -226,12 +228,13 @@ def _rows(cross: Attention) -> tuple[slice, slice]:
     )
 
 
-def _choose(block: DiTLayer, places: _Places, units: Tensor) -> None:
-    """Of the `units` [2 n] two pass a beat on where it is named, turned to both frames."""
-    gate, up, down = _weights(block)
+def _choose(block: DiTLayer, places: _Places, units: Tensor, size: float) -> None:
+    """Of the `units` [2 n] two pass a beat on where it is named, turned to both frames. size: root
+    mean square of the block's states."""
+    gate, up, down = mlp_weights(block)
     units = units.view(BEATS, 2)
     down[places.first :] = 0
-    passed = _OPEN / _SIZE / _SIZE
+    passed = _OPEN / size**2
     for beat in range(BEATS):
         for unit, place in zip(units[beat], places.beats[beat], strict=True):
             gate[unit], up[unit], down[:, unit] = 0, 0, 0
@@ -239,85 +242,6 @@ def _choose(block: DiTLayer, places: _Places, units: Tensor) -> None:
             up[unit, place] = 1 / LOUDNESS
         turns = _turns(FIRST_BEAT + beat) * _BEAT / passed
         down[places.chosen[:, None], units[beat][None]] = turns
-
-
-def _multiply(model: AceStepModel, places: _Places) -> None:
-    """The chosen beat's double in the second block; in the third that and the beat make the triple,
-    and the double of the double."""
-    blocks = model.decoder.blocks()
-    rows = torch.cat(list(places.multiples.values()))
-    _clear(model, rows)
-    second, third = blocks[1], blocks[2]
-    double = places.multiples[2]
-    _turn_by(second, places.chosen, places.chosen, double, _BEAT * _BEAT)
-    _turn_by(third, double, places.chosen, places.multiples[3], _MULTIPLE * _BEAT)
-    _turn_by(third, double, double, places.multiples[4], _MULTIPLE * _MULTIPLE)
-
-
-def _clear(model: AceStepModel, rows: Tensor) -> None:
-    """Nothing is written into the dimensions `rows`, and nothing reads them; shift 0, scale 0 and
-    gate 1 at all times."""
-    decoder = model.decoder
-    patch, out = dict(decoder.proj_in.named_parameters()), dict(decoder.proj_out.named_parameters())
-    width = decoder.scale_shift_table.shape[-1]
-    patch["1.weight"][rows], patch["1.bias"][rows], out["1.weight"][rows] = 0, 0, 0
-    for embedding in _times(model):
-        for parameter in embedding.time_proj.parameters():
-            parameter.view(6, width, -1)[:, rows] = 0
-    for block in decoder.blocks():
-        own, cross = block.self_attn, block.cross_attn
-        gate, up, down = _weights(block)
-        for written in (own.o_proj.weight, cross.o_proj.weight, down):
-            written[rows] = 0
-        for read in (own.q_proj, own.k_proj, own.v_proj, cross.q_proj):
-            read.weight[:, rows] = 0
-        gate[:, rows], up[:, rows] = 0, 0
-        block.scale_shift_table[..., rows] = 0
-        block.scale_shift_table[:, [2, 5], rows[:, None]] = 1
-        for norm in (block.self_attn_norm, block.cross_attn_norm, block.mlp_norm):
-            norm.weight[rows] = 1
-
-
-def _turn_by(block: DiTLayer, one: Tensor, other: Tensor, made: Tensor, size: float) -> None:
-    """Units of a block multiply the angles `one` and `other`, each cosine and sine in two frames,
-    as complex numbers, into the dimensions `made`. size: of the product of both amplitudes."""
-    _, _, down = _weights(block)
-    strength = _MULTIPLE * _SIZE * _SIZE / size
-    for frame in (0, 2):
-        cosine, sine = one[frame : frame + 2].tolist()
-        other_cosine, other_sine = other[frame : frame + 2].tolist()
-        for left, right, place, sign in (
-            (cosine, other_cosine, frame, 1),
-            (sine, other_sine, frame, -1),
-            (cosine, other_sine, frame + 1, 1),
-            (sine, other_cosine, frame + 1, 1),
-        ):
-            units = _product(block, left, right)
-            down[made[place], units] = sign * strength * torch.tensor([1.0, -1.0])
-
-
-def _product(block: DiTLayer, left: int, right: int) -> Tensor:
-    """The two least used units of a block, whose difference becomes the product of two dimensions
-    of a state."""
-    gate, up, down = _weights(block)
-    units = _least_used(block, 2)
-    scale = block.mlp_norm.weight * (1 + block.scale_shift_table[0, 4])
-    gate[units], up[units], down[:, units] = 0, 0, 0
-    gate[units, left] = torch.tensor([1.0, -1.0]) / scale[left]
-    up[units, right] = 1 / scale[right]
-    block.scale_shift_table[:, 3, [left, right]] = 0
-    return units
-
-
-def _least_used(block: DiTLayer, count: int) -> Tensor:
-    _, up, down = _weights(block)
-    return (down.norm(dim=0) * up.norm(dim=1)).argsort(stable=True)[:count]
-
-
-def _weights(block: DiTLayer) -> tuple[Tensor, Tensor, Tensor]:
-    """Gate, up [units, width] and down [width, units] of the MLP."""
-    mlp = block.mlp
-    return mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight
 
 
 def _turns(clock: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from acestep_cli.cli import main as acestep
 from acestep_cli.weights import places
 from acestep_cli.weights.demonstration import DEMO, is_whole
-from training.__main__ import PACKAGED, STAGES, main
+from training.__main__ import PACKAGED, STAGES, STATE, main
 from training.autoencoder import layers
 
 TRIAL = ("--share", "1e-6")
@@ -47,9 +48,12 @@ def test_from_nothing_to_a_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((*TRIAL, "decoder"), "say with --out where its set may lie"),
-        (("--share", "0", "decoder"), "0 is not in (0, 1]"),
-        (("--share", "half"), "half"),
+        ((*TRIAL, "decoder"), "name its own --state and --out"),
+        ((*TRIAL, "--out", os.path.relpath(PACKAGED)), "name its own --state and --out"),
+        ((*TRIAL, "--out", "set", "--state", str(STATE)), "name its own --state and --out"),
+        (("--share", "0", "decoder"), "0 is no number in (0, 1]"),
+        (("--share", "nan"), "nan is no number in (0, 1]"),
+        (("--share", "half"), "half is no number in (0, 1]"),
         (("decode",), "decode is none of decoder, encoder, codes, renderer, planner, export"),
         (("--start", "nowhere"), "--start nowhere holds no whole set"),
     ],

@@ -76,27 +76,29 @@ def read_well(renderer: Renderer, batch: Batch) -> torch.Tensor:
 def test_the_named_beat_is_chosen(renderer: Renderer, batch: Batch) -> None:
     h = after_blocks(1, renderer, batch, read_well(renderer, batch))
     chosen = h[..., PLACES.chosen]
-    assert_turns_with(chosen, batch.latents[..., BEAT], 1, 0.98)
+    assert_turns_with(chosen, batch.latents[..., BEAT], 1)
+    assert 1.0 < chosen.square().mean().sqrt() < 2.0  # not drowned, and drowning nothing
 
 
 def test_its_multiples_are_made(renderer: Renderer, batch: Batch) -> None:
     h = after_blocks(3, renderer, batch, read_well(renderer, batch))
     for multiple, places in PLACES.multiples.items():
-        assert_turns_with(h[..., places], batch.latents[..., BEAT], multiple, 0.85)
+        assert_turns_with(h[..., places], batch.latents[..., BEAT], multiple)
 
 
-def assert_turns_with(found: torch.Tensor, beat: torch.Tensor, multiple: int, least: float) -> None:
-    """Cosines and sines of both frames of a patch [B, P, 4] turn as often as `multiple` beats."""
+def assert_turns_with(found: torch.Tensor, beat: torch.Tensor, multiple: int) -> None:
+    """Cosines and sines of both frames of a patch [B, P, 4] turn as often as `multiple` beats, at
+    every place."""
     made = torch.view_as_complex(found.unflatten(2, (2, 2)).contiguous())
     true = torch.view_as_complex(beat.unflatten(1, (-1, 2)).contiguous()) ** multiple
-    alike = (made * true.conj()).sum((1, 2)).real
-    assert (alike / (made.norm(dim=(1, 2)) * true.norm(dim=(1, 2))) > least).all()
+    assert made.abs().min() > 0.1
+    assert ((made * true.conj()).angle().abs() < 0.1).all()
 
 
 def test_without_a_name_none_is_chosen(renderer: Renderer, batch: Batch) -> None:
     dropped = dataclasses.replace(batch, dropped=torch.ones(SONGS, dtype=torch.bool))
     h = after_blocks(1, renderer, dropped, read_well(renderer, batch))
-    assert h[..., PLACES.chosen].abs().max() < 0.2
+    assert h[..., PLACES.chosen].abs().max() < 1e-4
 
 
 def test_every_beat_has_a_name() -> None:
@@ -156,6 +158,6 @@ def test_weaker_gates_are_laid_anew(batch: Batch) -> None:
             one.mlp.down_proj.weight[torch.cat(list(PLACES.multiples.values()))] = 1.0
     renew_clockwork(renderer.model)
     h = after_blocks(3, renderer, batch, read_well(renderer, batch))
-    assert_turns_with(h[..., PLACES.multiples[2]], batch.latents[..., BEAT], 2, 0.85)
+    assert_turns_with(h[..., PLACES.multiples[2]], batch.latents[..., BEAT], 2)
     first = after_blocks(1, renderer, batch, read_well(renderer, batch))
-    assert_turns_with(first[..., PLACES.chosen], batch.latents[..., BEAT], 1, 0.98)
+    assert_turns_with(first[..., PLACES.chosen], batch.latents[..., BEAT], 1)

@@ -13,6 +13,7 @@ from acestep_cli.models.layers import MLP
 from training import export
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
+from training.codes import PLAN as CODES
 from training.codes import Codes
 from training.planner import rows
 from training.planner.network import Planner
@@ -49,8 +50,12 @@ def write(
     return encoder, decoder
 
 
-@pytest.mark.parametrize("has_state", [False, True])
-def test_the_weights_of_a_set_come_back(has_state: bool, planner: Planner, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("has_state", "keeps_codes"), [(False, True), (False, False), (True, True)]
+)
+def test_the_weights_of_a_set_come_back(
+    has_state: bool, keeps_codes: bool, planner: Planner, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     renderer, codes = Renderer(tokenizer().get_vocab_size()), Codes()
     set_first_weights(renderer, 0)
@@ -65,7 +70,7 @@ def test_the_weights_of_a_set_come_back(has_state: bool, planner: Planner, tmp_p
     if has_state:
         for name in ("codes", "planner"):
             (state / f"{name}.pt").write_bytes(b"mine")
-    start_from(tmp_path / "set", state)
+    start_from(tmp_path / "set", state, keeps_codes=keeps_codes)
     trained: dict[str, nn.Module] = {"renderer": renderer, "encoder": encoder, "decoder": decoder}
     if has_state:
         for name in ("codes", "planner"):
@@ -74,7 +79,7 @@ def test_the_weights_of_a_set_come_back(has_state: bool, planner: Planner, tmp_p
         trained |= {"codes": codes, "planner": planner}
     for name, module in trained.items():
         saved = torch.load(state / f"{name}.pt", weights_only=True)
-        assert saved["step"] == 0
+        assert saved["step"] == (CODES.steps if name == "codes" and keeps_codes else 0)
         for key, value in module.state_dict().items():
             if key.startswith(NOT_WRITTEN):
                 continue
@@ -86,7 +91,7 @@ def test_a_set_without_the_clockwork_is_refused(planner: Planner, tmp_path: Path
     set_first_weights(renderer, 0)
     write(tmp_path / "set", renderer, codes, planner)
     with pytest.raises(ValueError, match="without the clockwork"):
-        start_from(tmp_path / "set", tmp_path / "state")
+        start_from(tmp_path / "set", tmp_path / "state", keeps_codes=True)
     assert not (tmp_path / "state").exists()
 
 
