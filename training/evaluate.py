@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import tempfile
 import time
@@ -46,6 +47,8 @@ PARTS: dict[str, tuple[Rows, float]] = {
     "understand": (understand_rows, 1 / 4),
 }
 DEFAULT = ("songs", "instruments", "repaint")
+# Fewer seconds hold too few slow beats to tell a tempo by; more take hours.
+SHORTEST, LONGEST = 5.0, 120.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,6 +91,17 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _length(text: str) -> float:
+    """Seconds from `SHORTEST` to `LONGEST`."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not SHORTEST <= seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not within {SHORTEST:g} to {LONGEST:g}")
+    return seconds
+
+
 def _set(text: str) -> Path:
     """A checkpoint set like the packaged one."""
     if not is_whole(Path(text)):
@@ -101,7 +115,10 @@ def _parser() -> argparse.ArgumentParser:
         "--checkpoints", type=_set, help="a set like the packaged one, which is the default"
     )
     parser.add_argument("--requests", type=_count, default=48, help="songs that are asked for")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of each")
+    parser.add_argument(
+        "--seconds", type=_length, default=10.0,
+        help=f"length of each, {SHORTEST:g} to {LONGEST:g}",
+    )  # fmt: skip
     parser.add_argument(
         "--only", action="append", choices=tuple(PARTS),
         help=f"measure this alone; may be repeated; by default {', '.join(DEFAULT)}",

@@ -21,6 +21,7 @@ from training.latents import (
     MELODY,
     PULSE,
     STROKES,
+    VOWEL,
     Latents,
     latents_of,
     scaled,
@@ -71,6 +72,9 @@ _EIGHTHS = 0.25
 # How much the place in the bar counts in songs from words, by meter: strokes of drums that are left
 # out or made on every beat are those whose bar is not known.
 _BARS: Mapping[int, float] = {4: 1.0, 3: 2.0, 6: 4.0}
+# How much the vowel counts in songs from words that have a voice: one channel of 64, in one song of
+# five, whose lyrics nothing else asks for.
+_VOICE = 8.0
 # How often a song has a reference, and how often its words then leave the instruments to that.
 _REFERRED, _UNNAMED = 0.5, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
@@ -152,6 +156,7 @@ def _song(recipe: Recipe, frames: int, random: np.random.Generator) -> Example:
     prompt = prompt_of(score, random, named=named)
     counts = np.ones(CHANNELS, np.float32)
     counts[BAR] = _BARS[recipe.meter]
+    counts[VOWEL] = _VOICE if "vocals" in recipe.parts else 1.0
     return Example(prompt, latents_of(score), _context(silence(frames)), reference, counts)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from training.codes import train_codes
-from training.latents import BEAT, CLOCK, MELODY, STROKES, TEMPO, Latents
+from training.latents import BEAT, CLOCK, MELODY, STROKES, TEMPO, VOWEL, Latents
 from training.loop import Plan, Run, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.batches import make_batch
@@ -42,6 +42,7 @@ def train_renderer(run: Run) -> Renderer:
             "clock": CLOCK,
             "melody": MELODY,
             "strokes": STROKES,
+            "vowel": slice(VOWEL, VOWEL + 1),
             "beat": BEAT,
             "tempo": slice(TEMPO, TEMPO + 1),
         }

@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.training.test_band import recipe
 from training.band.recipes import BANDS, is_withheld
+from training.evaluate import main
 from training.evaluation import judges, plans, understanding
 from training.evaluation.making import Studio
 from training.evaluation.references import _reference
@@ -173,3 +174,23 @@ def test_requests_are_what_is_typed() -> None:
     assert words[words.index("--bpm") + 1] == "100"
     assert words[words.index("--key") + 1] == "A minor"
     assert words[words.index("--lyrics") + 1] == "[verse]\nla"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--seconds", "-3"), "-3 is not within 5 to 120"),
+        (("--seconds", "nan"), "nan is not within 5 to 120"),
+        (("--seconds", "long"), "long is not within 5 to 120"),
+        (("--requests", "0"), "0 is no whole number of at least 1"),
+        (("--checkpoints", "nowhere"), "nowhere holds no whole set"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
