@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.band.envelopes import part_envelopes
+from training.band.envelopes import BREATHING, part_envelopes
 from training.band.score import DRUMS, VOWELS, Score
 from training.band.tuning import (
     CLOCK_FRAMES,
@@ -44,7 +44,7 @@ CHORD_PARTS = ("keys", "guitar", "pad")
 _CLOCK_SCALE = np.float32(np.sqrt(2))
 _LOUDNESS_SCALE = np.float32(3.0)
 _LEVEL_SCALE = np.float32(2.0)
-_VOWEL_SCALE = np.float32(2.0)
+VOWEL_SCALE = np.float32(2.0)
 MIDDLE_BPM, TEMPO_SCALE = 114.0, 2.2
 
 
@@ -78,8 +78,8 @@ def _write_loudness(out: Latents, score: Score) -> None:
             line = _at_frames(envelope, len(out))
             out[:, channels.start + pitch_class] += _LOUDNESS_SCALE * line
             if part == "vocals":
-                sounding = np.minimum(1, line * 4)
-                spoken = _VOWEL_SCALE * (vowel + 1) / len(VOWELS)
+                sounding = np.minimum(1, line / BREATHING)
+                spoken = VOWEL_SCALE * (vowel + 1) / len(VOWELS)
                 out[:, VOWEL] = np.maximum(out[:, VOWEL], spoken * sounding)
     for index, part in enumerate(CHORD_PARTS):
         level = np.zeros(len(out), np.float32)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
+from training.autoencoder.vowels import lay_vowels
 from training.codes import PLAN as CODES
 from training.codes import Codes
 from training.loop import save_start
@@ -43,6 +44,7 @@ def start_from(folder: Path, state: Path, *, keeps_codes: bool) -> None:
     _fill(codes, dit)
     _fill(encoder, _under(vae, "encoder."))
     _fill(decoder, _under(vae, "decoder."))
+    lay_vowels(decoder)
     save_start(state / "codes.pt", codes, CODES.steps if keeps_codes else 0)
     for name, module in {"renderer": renderer, "encoder": encoder, "decoder": decoder}.items():
         save_start(state / f"{name}.pt", module)

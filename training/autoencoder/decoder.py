@@ -11,22 +11,24 @@ from torch import Tensor
 from training.autoencoder.layers import Decoder
 from training.autoencoder.losses import SIZES, sound_loss
 from training.autoencoder.sizes import DECODER_WIDTHS, STRIDES
+from training.autoencoder.vowels import lay_vowels
 from training.band.compose import compose
 from training.band.recipes import draw_recipe
 from training.band.score import Hit, Score
-from training.band.synth import render
+from training.band.synth import breaths, render
 from training.band.tuning import FRAME_SAMPLES
-from training.latents import PULSE, latents_of
+from training.latents import MELODY, PULSE, latents_of
 from training.loop import Plan, Run, train
 
-VOICE = "vocals"
+VOICE, BREATH = "vocals", "breath"
 PLAN = Plan("decoder", steps=7500, rate=2e-3, betas=(0.8, 0.99), warmup=100)
 SONG_SECONDS = 8.0
 CROPS, CROP_FRAMES, MARGIN = 3, 52, 3
 # How often a batch is one sound alone, which of them, and how often else drums play alone.
 _ONE_SOUND, _BARED = 0.6, 0.3
 _SOUNDS = {
-    "kick": 0.07, "snare": 0.13, "hat": 0.1, "cymbal": 0.1, "clap": 0.25, VOICE: 0.35,
+    "kick": 0.06, "snare": 0.12, "hat": 0.09, "cymbal": 0.09, "clap": 0.24,
+    VOICE: 0.25, BREATH: 0.15,
 }  # fmt: skip
 
 
@@ -34,6 +36,7 @@ def train_decoder(run: Run) -> Decoder:
     """The trained decoder; its state lies where `run` says."""
     torch.manual_seed(0)
     decoder = Decoder(DECODER_WIDTHS, STRIDES[::-1])
+    lay_vowels(decoder)
 
     def loss(step: int) -> tuple[Tensor, dict[str, float]]:
         latents, audio = batch(step)
@@ -54,20 +57,21 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
     latents, audio = [], []
     for _ in range(CROPS):
         score = _song(random, alone)
-        whole = latents_of(score)
+        whole, sound = latents_of(score), render(score)
+        if alone == BREATH:
+            whole[:, MELODY], sound = 0, breaths(score)
         first = int(random.integers(len(whole) - CROP_FRAMES + 1))
-        sound = render(score)[:, first * FRAME_SAMPLES : (first + CROP_FRAMES) * FRAME_SAMPLES]
         latents.append(disturbed(whole[first : first + CROP_FRAMES], random).T)
-        audio.append(sound)
+        audio.append(sound[:, first * FRAME_SAMPLES : (first + CROP_FRAMES) * FRAME_SAMPLES])
     return torch.from_numpy(np.stack(latents)), torch.from_numpy(np.stack(audio))
 
 
 def _song(random: np.random.Generator, alone: str | None) -> Score:
     """A song, which may be drums alone; with `alone` nothing but that drum or the voice. Under
-    chords the errors of drums hardly count, nor those of vowels: claps stayed silent and all vowels
-    were one until there were whole batches of them."""
+    chords the errors of drums hardly count, nor under tones those of breaths: claps stayed silent,
+    and all vowels were one, until there were whole batches of them."""
     recipe = draw_recipe(random)
-    if alone == VOICE:
+    if alone in (VOICE, BREATH):
         return compose(replace(recipe, parts=(VOICE,)), SONG_SECONDS, random)
     if alone is not None or ("drums" in recipe.parts and random.random() < _BARED):
         recipe = replace(recipe, parts=("drums",))

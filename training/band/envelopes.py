@@ -10,6 +10,7 @@ from training.band.tuning import CONTROL_SAMPLES, SAMPLE_RATE
 
 Envelope = NDArray[np.float32]
 CONTROL_RATE = SAMPLE_RATE // CONTROL_SAMPLES
+BREATHING = 0.25  # level of a sung tone from which on its breath is as loud as it gets
 
 # Attack, decay to silence (1 / e) while held, and after release, in seconds; sustained level.
 _SHAPES = {

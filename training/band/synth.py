@@ -12,10 +12,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from training.band.envelopes import part_envelopes
+from training.band.envelopes import BREATHING, part_envelopes
 from training.band.score import DRUMS, TONAL_PARTS, VOWELS, Score
 from training.band.tuning import (
-    BASE_HERTZ,
     BASS_MULTIPLES,
     CHORD_OCTAVE,
     CONTROL_SAMPLES,
@@ -34,6 +33,7 @@ _BODY = {
     "guitar": (0.8, 0.6, 0.35, 0.25, 0.12),
     "pad": (1.0, 0.45, 0.3, 0.18, 0.1),
     "lead": (1.0, 0.0, 0.45, 0.0, 0.25, 0.0, 0.1),
+    "vocals": (1.0, 0.0, 0.45, 0.0, 0.25, 0.0, 0.1),
 }
 _EDGE = {
     "bass": (0.0, 0.2, 0.3, 0.25, 0.15),
@@ -41,8 +41,9 @@ _EDGE = {
     "guitar": (0.0, 0.2, 0.4, 0.4, 0.4, 0.3, 0.2),
     "pad": (),
     "lead": (),
+    "vocals": (),
 }
-_GAIN = {"bass": 0.2, "keys": 0.1, "guitar": 0.1, "pad": 0.07, "lead": 0.1, "vocals": 0.13}
+_GAIN = {"bass": 0.2, "keys": 0.1, "guitar": 0.1, "pad": 0.07, "lead": 0.1, "vocals": 0.1}
 # Left and right.
 _PAN = {
     "bass": (1.0, 1.0),
@@ -50,10 +51,11 @@ _PAN = {
     "guitar": (0.75, 1.2),
     "pad": (1.0, 1.0),
     "lead": (0.9, 1.1),
-    "vocals": (1.0, 1.0),
+    "vocals": (0.9, 1.1),
 }
 # Two formants of each vowel in hertz, textbook values of a low female voice.
 _FORMANTS = {"a": (800, 1250), "e": (480, 1900), "i": (330, 2300), "o": (480, 880), "u": (340, 720)}
+_BREATH = 0.4  # how loud the breath that tells the vowel is, beside a tone of velocity 1
 _DRUM_GAIN = {"kick": 0.5, "snare": 0.28, "hat": 0.13, "cymbal": 0.12, "clap": 0.22}
 _NOISE_BANDS = {
     "kick": (200, 12000),
@@ -77,6 +79,8 @@ def stems(score: Score) -> dict[str, Wave]:
         tones = [tone for tone in score.tones if tone.part == part]
         if tones:
             found[part] = _tonal(score, part)
+    if "vocals" in found:
+        found["vocals"] = found["vocals"] + breaths(score)
     if score.hits:
         found["drums"] = _drums(score)
     return found
@@ -90,11 +94,29 @@ def silence(score: Score) -> Wave:
 def _tonal(score: Score, part: str) -> Wave:
     samples = round(score.seconds * SAMPLE_RATE)
     mono = np.zeros(samples, np.float32)
-    for (pitch_class, vowel), envelope in part_envelopes(score, part).items():
+    for (pitch_class, _), envelope in part_envelopes(score, part).items():
         smooth = _upsample(envelope, samples)
-        mono += smooth * _tiled(part, pitch_class, vowel, False, samples)
-        if _EDGE.get(part):
-            mono += smooth * smooth * smooth * _tiled(part, pitch_class, vowel, True, samples)
+        mono += smooth * _tiled(part, pitch_class, False, samples)
+        if _EDGE[part]:
+            mono += smooth * smooth * smooth * _tiled(part, pitch_class, True, samples)
+    return _panned(mono, part)
+
+
+def breaths(score: Score) -> Wave:
+    """What tells the vowels, float32 [2, samples]: under every sung tone the breath of its vowel,
+    under soft tones as loud as under others."""
+    samples = round(score.seconds * SAMPLE_RATE)
+    open_by: dict[int, Wave] = {}
+    for (_, vowel), envelope in part_envelopes(score, "vocals").items():
+        opened = np.minimum(1, envelope / BREATHING)
+        open_by[vowel] = np.maximum(open_by.get(vowel, opened), opened)
+    mono = np.zeros(samples, np.float32)
+    for vowel, opened in open_by.items():
+        mono += _upsample(opened, samples) * np.resize(_breath(vowel), samples)
+    return _panned(mono * np.float32(_BREATH), "vocals")
+
+
+def _panned(mono: Wave, part: str) -> Wave:
     left, right = _PAN[part]
     return np.stack([mono * left, mono * right]) * np.float32(_GAIN[part])
 
@@ -104,34 +126,37 @@ def _upsample(envelope: Wave, samples: int) -> Wave:
     return np.interp(at, np.arange(len(envelope)), envelope).astype(np.float32)
 
 
-def _tiled(part: str, pitch_class: int, vowel: int, edge: bool, samples: int) -> Wave:
-    return np.resize(_wavetable(part, pitch_class, vowel, edge), samples)
+def _tiled(part: str, pitch_class: int, edge: bool, samples: int) -> Wave:
+    return np.resize(_wavetable(part, pitch_class, edge), samples)
 
 
 @cache
-def _wavetable(part: str, pitch_class: int, vowel: int, edge: bool) -> Wave:
+def _wavetable(part: str, pitch_class: int, edge: bool) -> Wave:
     """16 frames of a tone: a whole number of its periods."""
     octave = {"bass": 1, "lead": LEAD_OCTAVE, "vocals": LEAD_OCTAVE}.get(part, CHORD_OCTAVE)
     multiple = BASS_MULTIPLES[pitch_class] * octave
-    strengths = (
-        _vowel_strengths(multiple * BASE_HERTZ, vowel)
-        if part == "vocals"
-        else ((_EDGE if edge else _BODY)[part])
-    )
     angle = 2 * np.pi * multiple * np.arange(PERIOD_SAMPLES) / PERIOD_SAMPLES
     table = np.zeros(PERIOD_SAMPLES)
-    for number, strength in enumerate(strengths, start=1):
+    for number, strength in enumerate((_EDGE if edge else _BODY)[part], start=1):
         table += strength * np.sin(number * angle)
     return table.astype(np.float32)
 
 
-def _vowel_strengths(fundamental: float, vowel: int) -> tuple[float, ...]:
-    """Harmonics up to 4 kHz under two resonances of 120 and 180 Hz half width."""
+@cache
+def _breath(vowel: int) -> Wave:
+    """One latent frame of noise up to 4 kHz under the two resonances of a vowel, 120 and 180 Hz of
+    half width; mean square 1. It always runs, as the noise of the drums does, and tones open it.
+
+    A voice whose harmonics have these strengths, different ones for every pitch and vowel, came out
+    of a decoder of this size as one vowel for all five.
+    """
     first, second = _FORMANTS[VOWELS[vowel]]
-    hertz = fundamental * np.arange(1, int(4000 / fundamental) + 1)
-    resonance = 1 / (1 + ((hertz - first) / 120) ** 2) + 0.6 / (1 + ((hertz - second) / 180) ** 2)
-    strength = resonance + 0.06 / np.arange(1, len(hertz) + 1)
-    return tuple(strength / np.sqrt((strength**2).sum()))
+    hertz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE)
+    strength = 1 / (1 + ((hertz - first) / 120) ** 2) + 0.6 / (1 + ((hertz - second) / 180) ** 2)
+    strength[(hertz == 0) | (hertz > 4000)] = 0
+    turns = np.random.default_rng((len(VOWELS), vowel)).random(len(hertz))
+    wave = np.fft.irfft(strength * np.exp(2j * np.pi * turns), FRAME_SAMPLES)
+    return (wave / wave.std()).astype(np.float32)
 
 
 def _drums(score: Score) -> Wave:

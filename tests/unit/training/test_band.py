@@ -13,10 +13,11 @@ from training.band.lyrics import lyrics_of
 from training.band.recipes import BANDS, FASTEST, SLOWEST, draw_recipe, is_withheld
 from training.band.score import VOWELS, Recipe, Score, Tone
 from training.band.styles import STYLES
-from training.band.synth import render, stems
+from training.band.synth import _FORMANTS, breaths, render, stems
 from training.band.tuning import (
     BASE_HERTZ,
     BASS_MULTIPLES,
+    FRAME_SAMPLES,
     LOWEST_PITCH_CLASS,
     PERIOD_SAMPLES,
     SAMPLE_RATE,
@@ -143,3 +144,32 @@ def test_one_vowel_is_a_refrain_or_has_many_consonants(pitch_class: int, distinc
     tones = tuple(Tone("vocals", pitch_class, 0.5 * n, 0.4, 0.9, 2) for n in range(3))
     score = Score(recipe(), 2.0, tones, ())
     assert len(set(lyrics_of(score).split()[1:])) == distinct
+
+
+def test_a_voice_is_the_lead_over_the_breath_of_its_vowel() -> None:
+    # Slow and long, where the attacks of both are over.
+    sung = Score(recipe(), 2.0, (Tone("vocals", 4, 0.0, 2.0, 0.9, 1),), ())
+    played = replace(sung, tones=(replace(sung.tones[0], part="lead"),))
+    voice, breath, lead = stems(sung)["vocals"], breaths(sung), stems(played)["lead"]
+    steady = slice(48_000, 90_000)
+    tone = (voice - breath)[0, steady]
+    assert np.corrcoef(tone, lead[0, steady])[0, 1] > 0.99
+    assert 0.05 < (breath**2).mean() / (voice**2).mean() < 0.5
+
+
+@pytest.mark.parametrize("vowel", range(len(VOWELS)))
+def test_a_breath_repeats_with_every_frame_and_is_loudest_at_its_formants(vowel: int) -> None:
+    # A soft tone breathes as loud as a loud one.
+    soft, loud = (
+        breaths(Score(recipe(), 2.0, (Tone("vocals", 4, 0.0, 2.0, velocity, vowel),), ()))[0]
+        for velocity in (0.5, 1.0)
+    )
+    steady = soft[24 * FRAME_SAMPLES : 48 * FRAME_SAMPLES]
+    assert np.allclose(steady, loud[24 * FRAME_SAMPLES : 48 * FRAME_SAMPLES], atol=1e-6)
+    assert np.allclose(steady[:FRAME_SAMPLES], steady[-FRAME_SAMPLES:], atol=1e-6)
+    power = np.abs(np.fft.rfft(steady[:FRAME_SAMPLES])) ** 2
+    hertz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE)
+    first, second = _FORMANTS[VOWELS[vowel]]
+    assert abs(hertz[power.argmax()] - first) <= 25
+    above = np.where(hertz > (first + second) / 2, power, 0)
+    assert abs(hertz[above.argmax()] - second) <= 75

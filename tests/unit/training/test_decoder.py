@@ -4,11 +4,77 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from training.autoencoder.decoder import CROP_FRAMES, CROPS, VOICE, _song, batch
+from training.autoencoder import decoder as training
+from training.autoencoder.decoder import BREATH, CROP_FRAMES, CROPS, VOICE, _song, batch
+from training.autoencoder.layers import Decoder, DecoderBlock, _snake_plain
+from training.autoencoder.sizes import DECODER_WIDTHS, STRIDES
+from training.autoencoder.vowels import lay_vowels
 from training.band.score import DRUMS, VOWELS
 from training.band.tuning import FRAME_SAMPLES
-from training.latents import CHANNELS, CLOCK, MELODY, PULSE, STROKES, VOWEL
+from training.latents import CHANNELS, CLOCK, MELODY, PULSE, STROKES, VOWEL, VOWEL_SCALE
+
+SUNG = torch.arange(len(VOWELS) + 1) / len(VOWELS) * float(VOWEL_SCALE)
+
+
+def untrained() -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(DECODER_WIDTHS, STRIDES[::-1])
+
+
+def heard(decoder: Decoder) -> torch.Tensor:
+    """What the first layer says of no vowel and of each, steadily sung, [6, units]."""
+    latents = torch.zeros(len(SUNG), CHANNELS, 1, 9)
+    latents[:, VOWEL] = SUNG[:, None, None]
+    snake = first_block(decoder).snake1
+    rate, gain = snake.alpha.exp()[..., None], (-snake.beta).exp()[..., None]
+    with torch.no_grad():
+        return _snake_plain(decoder.conv1(latents), rate, gain)[..., 0, 4]
+
+
+def first_block(decoder: Decoder) -> DecoderBlock:
+    block = decoder.block[0]
+    assert isinstance(block, DecoderBlock)
+    return block
+
+
+def off_choice(said: torch.Tensor) -> float:
+    """How far from telling one vowel from all others the best small sum of what is said stays."""
+    vowels = len(SUNG)
+    said = torch.cat([said, torch.ones(vowels, 1)], dim=1)
+    small = 0.05 * torch.eye(said.shape[1])
+    rows = torch.cat([said, small])
+    wanted = torch.cat([torch.eye(vowels), torch.zeros(len(small), vowels)])
+    sums = torch.linalg.lstsq(rows, wanted).solution
+    return float((said @ sums - torch.eye(vowels)).abs().max())
+
+
+def test_laid_waves_tell_every_vowel_from_all_others() -> None:
+    decoder = untrained()
+    plain = off_choice(heard(decoder))
+    lay_vowels(decoder)
+    assert off_choice(heard(decoder)) < 0.1 < plain
+
+
+def test_vowels_are_laid_once_and_without_a_sound() -> None:
+    decoder = untrained()
+    lay_vowels(decoder)
+    laid = {name: value.clone() for name, value in decoder.state_dict().items()}
+    silent = first_block(decoder).conv_t1.weight.flatten(1).abs().sum(dim=1) == 0
+    assert int(silent.sum()) == 5
+    lay_vowels(decoder)
+    assert all(torch.equal(value, laid[name]) for name, value in decoder.state_dict().items())
+
+
+def test_a_breath_sounds_without_its_tone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_ONE_SOUND", 1.0)
+    monkeypatch.setattr(training, "_SOUNDS", {BREATH: 1.0})
+    breath, tones = batch(1)[1], batch(1)[0][:, MELODY]
+    assert tones.abs().max() < 0.6  # what is disturbed
+    monkeypatch.setattr(training, "_SOUNDS", {VOICE: 1.0})
+    voice = batch(1)[1]
+    assert 0.02 < float(breath.square().mean() / voice.square().mean()) < 0.8
 
 
 @pytest.mark.parametrize("drum", DRUMS)

@@ -13,6 +13,7 @@ from acestep_cli.models.layers import MLP
 from training import export
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
+from training.autoencoder.vowels import lay_vowels
 from training.codes import PLAN as CODES
 from training.codes import Codes
 from training.planner import rows
@@ -44,6 +45,7 @@ def write(
     folder: Path, renderer: Renderer, codes: Codes, planner: Planner
 ) -> tuple[Encoder, Decoder]:
     encoder, decoder = Encoder(ENCODER_WIDTHS, STRIDES), Decoder(DECODER_WIDTHS, STRIDES[::-1])
+    lay_vowels(decoder)
     export.write_renderer(folder, renderer, codes)
     export.write_autoencoder(folder, encoder, decoder)
     export.write_planner(folder, planner)
