@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.band.envelopes import BREATHING, part_envelopes
+from training.band.envelopes import breath_of, part_envelopes
 from training.band.score import DRUMS, VOWELS, Score
 from training.band.tuning import (
     CLOCK_FRAMES,
@@ -78,7 +78,7 @@ def _write_loudness(out: Latents, score: Score) -> None:
             line = _at_frames(envelope, len(out))
             out[:, channels.start + pitch_class] += _LOUDNESS_SCALE * line
             if part == "vocals":
-                sounding = np.minimum(1, line / BREATHING)
+                sounding = breath_of(line)
                 spoken = VOWEL_SCALE * (vowel + 1) / len(VOWELS)
                 out[:, VOWEL] = np.maximum(out[:, VOWEL], spoken * sounding)
     for index, part in enumerate(CHORD_PARTS):

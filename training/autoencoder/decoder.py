@@ -57,9 +57,10 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
     latents, audio = [], []
     for _ in range(CROPS):
         score = _song(random, alone)
-        whole, sound = latents_of(score), render(score)
+        whole = latents_of(score)
         if alone == BREATH:
-            whole[:, MELODY], sound = 0, breaths(score)
+            whole[:, MELODY] = 0
+        sound = breaths(score) if alone == BREATH else render(score)
         first = int(random.integers(len(whole) - CROP_FRAMES + 1))
         latents.append(disturbed(whole[first : first + CROP_FRAMES], random).T)
         audio.append(sound[:, first * FRAME_SAMPLES : (first + CROP_FRAMES) * FRAME_SAMPLES])

@@ -26,13 +26,17 @@ _WAVES = tuple(
     for phase in phases
 )
 _GAIN = 2.0  # of the squares, which are between 0 and 1
+# The share of a unit's weights that hear the vowel by which a wave is known: laid it is 1, after
+# 4,000 steps of training 0.54 to 0.86; that of all other units stays below 0.06.
+_HEARD = 0.2
 
 
 @torch.no_grad()
 def lay_vowels(decoder: Decoder) -> None:
-    """Turn the units of the first layer that say least into waves of the vowel, which say nothing
-    yet. Without effect where they are there already."""
-    if _waves(decoder) >= len(_WAVES):
+    """Turn the units of the first layer that say least into waves of the vowel, which nothing hears
+    yet: Snake, x + sin^2(a x) / b, of x = vowel + phase / rate with a = rate. Without effect where
+    there are any."""
+    if _has_waves(decoder):
         return
     first, block = decoder.conv1, cast(DecoderBlock, decoder.block[0])
     assert first.bias is not None
@@ -48,7 +52,7 @@ def lay_vowels(decoder: Decoder) -> None:
         following[unit] = 0
 
 
-def _waves(decoder: Decoder) -> int:
-    """How many units of the first layer hear the vowel and little else."""
+def _has_waves(decoder: Decoder) -> bool:
+    """Whether any unit of the first layer hears the vowel above most else."""
     heard: Tensor = decoder.conv1.weight.square().sum(dim=2)
-    return int((heard[:, VOWEL] > 0.5 * heard.sum(dim=1)).sum())
+    return bool((heard[:, VOWEL] > _HEARD * heard.sum(dim=1)).any())

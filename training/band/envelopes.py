@@ -10,7 +10,7 @@ from training.band.tuning import CONTROL_SAMPLES, SAMPLE_RATE
 
 Envelope = NDArray[np.float32]
 CONTROL_RATE = SAMPLE_RATE // CONTROL_SAMPLES
-BREATHING = 0.25  # level of a sung tone from which on its breath is as loud as it gets
+_BREATHING = 0.25  # level of a sung tone from which on its breath is as loud as it gets
 
 # Attack, decay to silence (1 / e) while held, and after release, in seconds; sustained level.
 _SHAPES = {
@@ -36,6 +36,11 @@ def part_envelopes(score: Score, part: str) -> dict[tuple[int, int], Envelope]:
         shape = _tone_shape(tone)[: max(count - start, 0)]
         line[start : start + len(shape)] = np.maximum(line[start : start + len(shape)], shape)
     return found
+
+
+def breath_of(level: Envelope) -> Envelope:
+    """How open the breath under a sung tone of each `level` in [0, 1] is, in [0, 1]."""
+    return np.minimum(1, level / _BREATHING)
 
 
 def _tone_shape(tone: Tone) -> Envelope:

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from training.band.envelopes import BREATHING, part_envelopes
+from training.band.envelopes import breath_of, part_envelopes
 from training.band.score import DRUMS, TONAL_PARTS, VOWELS, Score
 from training.band.tuning import (
     BASS_MULTIPLES,
@@ -26,14 +26,16 @@ from training.band.tuning import (
 
 Wave = NDArray[np.float32]
 
-# Strength of the harmonics 1, 2, ...: what always sounds, and what fades first.
+# Strength of the harmonics 1, 2, ...: what always sounds, and what fades first. The voice has the
+# tone of the lead; its breath makes it a voice.
+_MELODY = (1.0, 0.0, 0.45, 0.0, 0.25, 0.0, 0.1)
 _BODY = {
     "bass": (1.0, 0.5, 0.22, 0.08),
     "keys": (1.0, 0.35, 0.08, 0.12),
     "guitar": (0.8, 0.6, 0.35, 0.25, 0.12),
     "pad": (1.0, 0.45, 0.3, 0.18, 0.1),
-    "lead": (1.0, 0.0, 0.45, 0.0, 0.25, 0.0, 0.1),
-    "vocals": (1.0, 0.0, 0.45, 0.0, 0.25, 0.0, 0.1),
+    "lead": _MELODY,
+    "vocals": _MELODY,
 }
 _EDGE = {
     "bass": (0.0, 0.2, 0.3, 0.25, 0.15),
@@ -108,7 +110,7 @@ def breaths(score: Score) -> Wave:
     samples = round(score.seconds * SAMPLE_RATE)
     open_by: dict[int, Wave] = {}
     for (_, vowel), envelope in part_envelopes(score, "vocals").items():
-        opened = np.minimum(1, envelope / BREATHING)
+        opened = breath_of(envelope)
         open_by[vowel] = np.maximum(open_by.get(vowel, opened), opened)
     mono = np.zeros(samples, np.float32)
     for vowel, opened in open_by.items():

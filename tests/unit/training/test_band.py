@@ -153,8 +153,8 @@ def test_a_voice_is_the_lead_over_the_breath_of_its_vowel() -> None:
     voice, breath, lead = stems(sung)["vocals"], breaths(sung), stems(played)["lead"]
     steady = slice(48_000, 90_000)
     tone = (voice - breath)[0, steady]
-    assert np.corrcoef(tone, lead[0, steady])[0, 1] > 0.99
-    assert 0.05 < (breath**2).mean() / (voice**2).mean() < 0.5
+    assert np.corrcoef(tone, lead[0, steady])[0, 1] > 0.9999
+    assert (breath**2).mean() / (voice**2).mean() == pytest.approx(0.3, abs=0.03)
 
 
 @pytest.mark.parametrize("vowel", range(len(VOWELS)))
@@ -170,6 +170,6 @@ def test_a_breath_repeats_with_every_frame_and_is_loudest_at_its_formants(vowel:
     power = np.abs(np.fft.rfft(steady[:FRAME_SAMPLES])) ** 2
     hertz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE)
     first, second = _FORMANTS[VOWELS[vowel]]
-    assert abs(hertz[power.argmax()] - first) <= 25
+    assert abs(hertz[power.argmax()] - first) <= 12.5  # lines lie 25 Hz apart
     above = np.where(hertz > (first + second) / 2, power, 0)
-    assert abs(hertz[above.argmax()] - second) <= 75
+    assert abs(hertz[above.argmax()] - second) <= 25

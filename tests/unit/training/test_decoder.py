@@ -54,7 +54,7 @@ def test_laid_waves_tell_every_vowel_from_all_others() -> None:
     decoder = untrained()
     plain = off_choice(heard(decoder))
     lay_vowels(decoder)
-    assert off_choice(heard(decoder)) < 0.1 < plain
+    assert off_choice(heard(decoder)) < 0.03 < 0.6 < plain
 
 
 def test_vowels_are_laid_once_and_without_a_sound() -> None:
@@ -67,14 +67,25 @@ def test_vowels_are_laid_once_and_without_a_sound() -> None:
     assert all(torch.equal(value, laid[name]) for name, value in decoder.state_dict().items())
 
 
+def test_waves_that_training_has_bent_are_not_laid_again() -> None:
+    decoder = untrained()
+    lay_vowels(decoder)
+    with torch.no_grad():
+        # Half of what these units hear becomes something else, as in long training.
+        decoder.conv1.weight[:, 0, 0] += 1.0
+    bent = decoder.conv1.weight.clone()
+    lay_vowels(decoder)
+    assert torch.equal(decoder.conv1.weight, bent)
+
+
 def test_a_breath_sounds_without_its_tone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_ONE_SOUND", 1.0)
     monkeypatch.setattr(training, "_SOUNDS", {BREATH: 1.0})
     breath, tones = batch(1)[1], batch(1)[0][:, MELODY]
-    assert tones.abs().max() < 0.6  # what is disturbed
+    assert tones.abs().max() < 0.3  # what is disturbed
     monkeypatch.setattr(training, "_SOUNDS", {VOICE: 1.0})
     voice = batch(1)[1]
-    assert 0.02 < float(breath.square().mean() / voice.square().mean()) < 0.8
+    assert float(breath.square().mean() / voice.square().mean()) == pytest.approx(0.29, abs=0.03)
 
 
 @pytest.mark.parametrize("drum", DRUMS)

@@ -42,10 +42,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(
-    folder: Path, renderer: Renderer, codes: Codes, planner: Planner
+    folder: Path, renderer: Renderer, codes: Codes, planner: Planner, *, tells_vowels: bool = True
 ) -> tuple[Encoder, Decoder]:
     encoder, decoder = Encoder(ENCODER_WIDTHS, STRIDES), Decoder(DECODER_WIDTHS, STRIDES[::-1])
-    lay_vowels(decoder)
+    if tells_vowels:
+        lay_vowels(decoder)
     export.write_renderer(folder, renderer, codes)
     export.write_autoencoder(folder, encoder, decoder)
     export.write_planner(folder, planner)
@@ -86,6 +87,22 @@ def test_the_weights_of_a_set_come_back(
             if key.startswith(NOT_WRITTEN):
                 continue
             assert torch.allclose(saved["module"][key], value, atol=0.02, rtol=0.01), key
+
+
+def test_a_set_whose_decoder_cannot_tell_vowels_learns_to(planner: Planner, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    renderer = Renderer(tokenizer().get_vocab_size())
+    set_first_weights(renderer, 0)
+    lay_clockwork(renderer.model, renderer.sense)
+    _, decoder = write(tmp_path / "set", renderer, Codes(), planner, tells_vowels=False)
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "planner.pt").write_bytes(b"mine")
+    start_from(tmp_path / "set", state, keeps_codes=True)
+    lay_vowels(decoder)
+    saved = torch.load(state / "decoder.pt", weights_only=True)["module"]
+    for key, value in decoder.state_dict().items():
+        assert torch.allclose(saved[key], value, atol=0.02, rtol=0.01), key
 
 
 def test_a_set_without_the_clockwork_is_refused(planner: Planner, tmp_path: Path) -> None:
