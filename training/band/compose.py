@@ -22,7 +22,7 @@ _SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 _LENGTHS = {4: (0.5, 1.0, 1.0, 2.0), 3: (0.5, 1.0, 1.0, 2.0), 6: (1 / 3, 2 / 3, 1.0, 1.0)}
 # How often a voice sings one vowel all along. A vowel for each note is a matter of counting them,
 # which nothing here learns to do; the one vowel of a whole song can be told from its lyrics.
-_ONE_VOWEL = 0.5
+_ONE_VOWEL = 0.75
 _SAME = 1e-6  # beats: what thirds leave over
 _SLOW_BPM = 95  # below, chords change twice a bar, so that a few seconds still tell the key
 

@@ -57,7 +57,7 @@ _PAN = {
 }
 # Two formants of each vowel in hertz, textbook values of a low female voice.
 _FORMANTS = {"a": (800, 1250), "e": (480, 1900), "i": (330, 2300), "o": (480, 880), "u": (340, 720)}
-_BREATH = 0.4  # how loud the breath that tells the vowel is, beside a tone of velocity 1
+_BREATH = 0.6  # how loud the breath that tells the vowel is, beside a tone of velocity 1
 _DRUM_GAIN = {"kick": 0.5, "snare": 0.28, "hat": 0.13, "cymbal": 0.12, "clap": 0.22}
 _NOISE_BANDS = {
     "kick": (200, 12000),

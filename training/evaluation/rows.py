@@ -13,7 +13,7 @@ from training.evaluation.requests import Asked
 
 Told = TypeVar("Told")
 
-# What each row should reach; a row that is not here is told for information.
+# What each row should reach, in its unit; a row that is not here is told for information.
 TARGETS = {
     "tempo right": 0.8,
     "key right": 0.7,
@@ -23,6 +23,10 @@ TARGETS = {
     "repaint: outside identical": 1.0,
     "repaint: inside different": 1.0,
     "repaint: tempo inside right": 0.7,
+    "extract: drums, over the mix": 5.0,
+    "extract: bass, over the mix": 5.0,
+    "extract: keys, over the mix": 5.0,
+    "cover: harmony at strength 1": 0.6,
     "lego: tempo right": 0.7,
     "lego: key right": 0.6,
     "complete: tempo right": 0.7,

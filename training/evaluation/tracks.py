@@ -24,8 +24,8 @@ _PEAK = 0.89  # as loud as a file usually is
 
 
 def extract_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
-    """SI-SDR of tracks from mixes of drums, bass and keys; `shuffled` is what the mix itself has,
-    who makes nothing of it."""
+    """SI-SDR of tracks from mixes of drums, bass and keys, and how much that is over what the mix
+    itself has, which stands under `shuffled`."""
     asked = draw_with("extract", _EXTRACTED, count, seconds)
     parts = [stems(own.truth()) for own in asked]
     mixes = [sum_of(part, _EXTRACTED) for part in parts]
@@ -35,9 +35,11 @@ def extract_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
     rows = []
     for part in _EXTRACTED:
         made = [read_sound(studio.path(f"{own.name}-{TRACKS[part]}")) for own in asked]
-        gained = mean(si_sdr(one, true[part]) for one, true in zip(made, parts, strict=True))
-        mixed = mean(si_sdr(mix, true[part]) for mix, true in zip(mixes, parts, strict=True))
-        rows.append(Row(f"extract: {part}, SI-SDR", gained, mixed, None, count, "dB"))
+        taken = [si_sdr(one, true[part]) for one, true in zip(made, parts, strict=True)]
+        mixed = [si_sdr(mix, true[part]) for mix, true in zip(mixes, parts, strict=True)]
+        gained = mean(one - other for one, other in zip(taken, mixed, strict=True))
+        rows.append(Row(f"extract: {part}, SI-SDR", mean(taken), mean(mixed), None, count, "dB"))
+        rows.append(Row(f"extract: {part}, over the mix", gained, count=count, unit="dB"))
     return rows
 
 

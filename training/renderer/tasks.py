@@ -75,6 +75,9 @@ _BARS: Mapping[int, float] = {4: 1.0, 3: 2.0, 6: 4.0}
 # How much the vowel counts in songs from words that have a voice: it is one channel of 64, in one
 # song of six, and all that the lyrics tell.
 _VOICE = 8.0
+# How often a song from words is given a voice, beside those that have one anyway: with one song of
+# six, and one vowel of two told by its lyrics, neighbours among the vowels were mixed up.
+_SUNG = 0.25
 # How often a song has a reference, and how often its words then leave the instruments to that.
 _REFERRED, _UNNAMED = 0.5, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
@@ -113,7 +116,7 @@ def draw_example(
         return _cover(recipe, frames, random, styles, hints)
     if task in ("extract", "lego", "complete"):
         return _tracks(task, _in_company(recipe, random), frames, random)
-    return _song(recipe, frames, random)
+    return _song(_sung(recipe, random), frames, random)
 
 
 def _in_eighths(recipe: Recipe, random: np.random.Generator) -> Recipe:
@@ -121,6 +124,13 @@ def _in_eighths(recipe: Recipe, random: np.random.Generator) -> Recipe:
     if 6 in STYLES[recipe.style].bars and random.random() < _EIGHTHS:
         return replace(recipe, meter=6)
     return recipe
+
+
+def _sung(recipe: Recipe, random: np.random.Generator) -> Recipe:
+    """The recipe, or often the same with a voice for its melody."""
+    if random.random() >= _SUNG:
+        return recipe
+    return replace(recipe, parts=_sorted((set(recipe.parts) | {"vocals"}) - {"lead"}))
 
 
 def heard(latents: Latents, random: np.random.Generator) -> Latents:

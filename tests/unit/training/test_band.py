@@ -120,11 +120,11 @@ def test_lyrics_have_a_syllable_for_each_note() -> None:
     assert lyrics_of(score.only("drums")) == "[Instrumental]"
 
 
-def test_half_of_the_voices_sing_one_vowel() -> None:
+def test_three_of_four_voices_sing_one_vowel() -> None:
     songs = [compose(recipe(), 6.0, np.random.default_rng(seed)) for seed in range(80)]
     sung = [{tone.vowel for tone in song.tones if tone.part == "vocals"} for song in songs]
     alone = [vowels for vowels in sung if len(vowels) == 1]
-    assert 25 < len(alone) < 55
+    assert 48 < len(alone) < 72
     assert {vowel for vowels in alone for vowel in vowels} == set(range(len(VOWELS)))
 
 
@@ -154,7 +154,7 @@ def test_a_voice_is_the_lead_over_the_breath_of_its_vowel() -> None:
     steady = slice(48_000, 90_000)
     tone = (voice - breath)[0, steady]
     assert np.corrcoef(tone, lead[0, steady])[0, 1] > 0.9999
-    assert (breath**2).mean() / (voice**2).mean() == pytest.approx(0.3, abs=0.03)
+    assert (breath**2).mean() / (voice**2).mean() == pytest.approx(0.49, abs=0.03)
 
 
 @pytest.mark.parametrize("vowel", range(len(VOWELS)))

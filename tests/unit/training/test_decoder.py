@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from training.autoencoder import decoder as training
-from training.autoencoder.decoder import BREATH, CROP_FRAMES, CROPS, VOICE, _song, batch
+from training.autoencoder.decoder import _OTHERS, BREATH, CROP_FRAMES, CROPS, VOICE, _song, batch
 from training.autoencoder.layers import Decoder, DecoderBlock, _snake_plain
 from training.autoencoder.sizes import DECODER_WIDTHS, STRIDES
 from training.autoencoder.vowels import lay_vowels
@@ -84,8 +84,9 @@ def test_a_breath_sounds_without_its_tone(monkeypatch: pytest.MonkeyPatch) -> No
     breath, tones = batch(1)[1], batch(1)[0][:, MELODY]
     assert tones.abs().max() < 0.3  # what is disturbed
     monkeypatch.setattr(training, "_SOUNDS", {VOICE: 1.0})
+    monkeypatch.setattr(training, "_OVER", 0.0)
     voice = batch(1)[1]
-    assert float(breath.square().mean() / voice.square().mean()) == pytest.approx(0.29, abs=0.03)
+    assert float(breath.square().mean() / voice.square().mean()) == pytest.approx(0.48, abs=0.04)
 
 
 @pytest.mark.parametrize("drum", DRUMS)
@@ -98,17 +99,21 @@ def test_one_drum_strikes_alone_and_once_at_a_time(drum: str) -> None:
         assert onsets == sorted(set(onsets))
 
 
-def test_the_voice_sings_alone_and_every_vowel() -> None:
-    songs = [_song(np.random.default_rng(seed), VOICE) for seed in range(8)]
+def test_the_voice_sings_every_vowel_alone_or_over_one_other_part() -> None:
+    songs = [_song(np.random.default_rng(seed), VOICE) for seed in range(40)]
     assert not any(song.hits for song in songs)
-    sung = [tone for song in songs for tone in song.tones]
-    assert {tone.part for tone in sung} == {VOICE}
+    parts = [{tone.part for tone in song.tones} for song in songs]
+    assert all(VOICE in heard and len(heard) <= 2 for heard in parts)
+    assert 10 < parts.count({VOICE}) < 30
+    assert {part for heard in parts for part in heard} == {VOICE, *_OTHERS}
+    sung = [tone for song in songs for tone in song.tones if tone.part == VOICE]
     assert {tone.vowel for tone in sung} == set(range(len(VOWELS)))
+    breaths = [_song(np.random.default_rng(seed), BREATH) for seed in range(20)]
+    assert {tone.part for song in breaths for tone in song.tones} == {VOICE}
 
 
 def test_drums_are_often_bared_and_songs_mostly_whole() -> None:
-    random = np.random.default_rng(0)
-    songs = [_song(random, None) for _ in range(120)]
+    songs = [_song(np.random.default_rng(seed), None) for seed in range(120)]
     drumming = [song for song in songs if song.hits]
     bare = sum(not song.tones for song in drumming)
     assert len(songs) - len(drumming) > 10

@@ -140,11 +140,21 @@ def test_the_bar_counts_by_its_meter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_vowel_counts_where_there_is_a_voice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "_SUNG", 0.0)
     for parts, count in ((("bass", "vocals"), tasks._VOICE), (("bass", "lead"), 1.0)):
         monkeypatch.setattr(tasks, "draw_recipe", lambda *_, parts=parts: recipe(parts=parts))
         counts = example("text2music", monkeypatch).counts
         assert counts[VOWEL] == count
         assert (np.delete(counts, VOWEL) == 1).all()
+
+
+def test_many_songs_from_words_are_given_a_voice_for_their_melody() -> None:
+    random = np.random.default_rng(0)
+    plain = recipe(parts=("drums", "bass", "lead"))
+    songs = [tasks._sung(plain, random) for _ in range(200)]
+    changed = [song for song in songs if song != plain]
+    assert len(changed) == pytest.approx(200 * tasks._SUNG, abs=15)
+    assert {song.parts for song in changed} == {("drums", "bass", "vocals")}
 
 
 def test_each_song_of_a_batch_has_its_own_reference(monkeypatch: pytest.MonkeyPatch) -> None:
