@@ -14,10 +14,10 @@ from training.autoencoder.sizes import DECODER_WIDTHS, STRIDES
 from training.autoencoder.vowels import lay_vowels
 from training.band.compose import compose
 from training.band.recipes import draw_recipe
-from training.band.score import Hit, Score
+from training.band.score import VOWELS, Hit, Score
 from training.band.synth import breaths, render
 from training.band.tuning import FRAME_SAMPLES
-from training.latents import MELODY, PULSE, latents_of
+from training.latents import MELODY, PULSE, VOWEL, VOWEL_SCALE, latents_of
 from training.loop import Plan, Run, train
 
 VOICE, BREATH = "vocals", "breath"
@@ -32,6 +32,9 @@ _SOUNDS = {
     VOICE: 0.38, BREATH: 0.12,
 }  # fmt: skip
 _OVER, _OTHERS = 0.5, ("bass", "keys", "guitar", "pad")
+# Standard deviation by which a vowel is off all along: neighbours are 0.4 apart, and what a sampler
+# leaves a quarter of that beside one of them has to sound like it, not like a half-open other.
+_VOWEL_OFF = 0.09
 
 
 def train_decoder(run: Run) -> Decoder:
@@ -94,9 +97,12 @@ def _apart(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
 
 
 def disturbed(latents: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The latents [T, 64] with a little noise, as a sampler leaves it, and with a pulse that is
-    often wrong or missing: it says nothing that the strokes do not."""
+    """The latents [T, 64] with a little noise and a vowel that is a little off, as a sampler leaves
+    them, and with a pulse that is often wrong or missing: it says nothing that the strokes do not.
+    """
     noisy = latents + random.normal(0, random.uniform(0, 0.12), latents.shape)
+    sounding = np.clip(latents[:, VOWEL] / (VOWEL_SCALE / len(VOWELS)), 0, 1)
+    noisy[:, VOWEL] += random.normal(0, _VOWEL_OFF) * sounding
     if random.random() < 0.7:
         noisy[:, PULSE] = random.uniform(0, 1) * random.normal(0, 1, noisy[:, PULSE].shape)
     return noisy.astype(np.float32)

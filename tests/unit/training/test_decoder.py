@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from training.autoencoder import decoder as training
-from training.autoencoder.decoder import _OTHERS, BREATH, CROP_FRAMES, CROPS, VOICE, _song, batch
+from training.autoencoder.decoder import (
+    _OTHERS,
+    BREATH,
+    CROP_FRAMES,
+    CROPS,
+    VOICE,
+    _song,
+    batch,
+    disturbed,
+)
 from training.autoencoder.layers import Decoder, DecoderBlock, _snake_plain
 from training.autoencoder.sizes import DECODER_WIDTHS, STRIDES
 from training.autoencoder.vowels import lay_vowels
@@ -87,6 +96,19 @@ def test_a_breath_sounds_without_its_tone(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(training, "_OVER", 0.0)
     voice = batch(1)[1]
     assert float(breath.square().mean() / voice.square().mean()) == pytest.approx(0.48, abs=0.04)
+
+
+def test_a_vowel_is_off_where_it_is_sung_and_alike_all_along() -> None:
+    latents = np.zeros((40, CHANNELS), np.float32)
+    latents[:20, VOWEL] = float(VOWEL_SCALE)
+    off = [
+        (disturbed(latents, np.random.default_rng(seed)) - latents)[:, VOWEL] for seed in range(60)
+    ]
+    sung, silent = (
+        np.array([one[part].mean() for one in off]) for part in (slice(20), slice(20, 40))
+    )
+    assert sung.std() == pytest.approx(training._VOWEL_OFF, rel=0.25)
+    assert silent.std() < 0.03
 
 
 @pytest.mark.parametrize("drum", DRUMS)
