@@ -39,7 +39,7 @@ PARTS: dict[str, tuple[Rows, float]] = {
     "repaint": (repaint_rows, 1 / 6),
     "extract": (extract_rows, 1 / 8),
     "lego": (lego_rows, 1 / 8),
-    "complete": (complete_rows, 1 / 8),
+    "complete": (complete_rows, 1 / 4),
     "cover": (cover_rows, 1 / 8),
     "reference": (reference_rows, 1 / 5),
     "voice": (voice_rows, 1 / 2),
