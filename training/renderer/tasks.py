@@ -72,11 +72,11 @@ _EIGHTHS = 0.25
 # How much the place in the bar counts in songs from words, by meter: strokes of drums that are left
 # out or made on every beat are those whose bar is not known.
 _BARS: Mapping[int, float] = {4: 1.0, 3: 2.0, 6: 4.0}
-# How much the vowel counts in songs from words that have a voice: it is one channel of 64, in one
-# song of six, and all that the lyrics tell.
+# How much the vowel counts in songs from words that have a voice: it is one channel of 64, and all
+# that the lyrics tell.
 _VOICE = 8.0
-# How often a song from words is given a voice, beside those that have one anyway: with one song of
-# six, and one vowel of two told by its lyrics, neighbours among the vowels were mixed up.
+# How often a song from words is given a voice, beside the one of six that has one anyway: with
+# those alone, neighbours among the vowels were mixed up.
 _SUNG = 0.25
 # How often a song has a reference, and how often its words then leave the instruments to that.
 _REFERRED, _UNNAMED = 0.5, 0.7
