@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             start_from(options.start, options.state, keeps_codes="codes" not in stages)
         except ValueError as problem:
             parser.error(f"--start: {problem}")
-    run = Run(options.state, options.share)
+    run = Run(options.state, options.share, options.device, options.workers)
     for stage in stages:
         if stage == "export":
             write_set(options.out, run)
@@ -92,6 +92,19 @@ def _parser() -> argparse.ArgumentParser:
         "needs a --state and an --out of its own",
     )
     parser.add_argument(
+        "--device",
+        type=_device,
+        default="cpu",
+        help="of torch, where the networks are trained: cpu or cuda (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        default=0,
+        help="processes that make songs ahead: none where a CPU trains, one for each core beside a "
+        "GPU (default: %(default)s)",
+    )
+    parser.add_argument(
         "--threads", type=int, default=1, help="of torch; two stages side by side need one each"
     )
     return parser
@@ -111,6 +124,18 @@ def _share(text: str) -> float:
     if not 0 < share <= 1:
         raise argparse.ArgumentTypeError(f"{text} is no number in (0, 1]")
     return share
+
+
+def _device(text: str) -> str:
+    if text != "cpu" and not (text == "cuda" and torch.cuda.is_available()):
+        raise argparse.ArgumentTypeError(f"{text} is not at hand: cpu is, and cuda with a GPU")
+    return text
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 up")
+    return int(text)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -40,7 +40,7 @@ class Codes(nn.Module):
         pooled = tokenizer.attention_pooler(tokenizer.audio_acoustic_proj(windows))
         quantizer = tokenizer.quantizer
         projected = quantizer.project_in(pooled).float()
-        count = torch.tensor(quantizer.levels, dtype=torch.float32)
+        count = torch.tensor(quantizer.levels, dtype=torch.float32, device=projected.device)
         limit = 1 + 1 / (count - 1)
         soft = (projected / limit).tanh() * limit
         levels = quantizer.nearest_levels(projected)
@@ -65,16 +65,16 @@ def train_codes(run: Run) -> Codes:
     for channels, weight in _WEIGHTS:
         weights[channels] = weight
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        latents, shown = batch(step)
-        with torch.autocast("cpu", torch.bfloat16):
+    def loss(drawn: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        latents, shown = drawn
+        with torch.autocast(shown.device.type, torch.bfloat16):
             made = codes(shown).float()
         error = (made - latents).square().mean((0, 1))
         parts = {"pulse": PULSE, "bass": BASS, "chords": CHORDS, "strokes": STROKES}
-        told = {name: float(error[part].detach().mean()) for name, part in parts.items()}
-        return (error * weights).mean(), told
+        told = {name: error[part].mean() for name, part in parts.items()}
+        return (error * weights.to(error.device)).mean(), told
 
-    return train(codes, PLAN, loss, run)  # type: ignore[return-value]
+    return train(codes, PLAN, batch, loss, run)  # type: ignore[return-value]
 
 
 def batch(step: int) -> tuple[Tensor, Tensor]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from training.feed import Drawn, batches
 
 SAVE_SECONDS = 120.0
 
@@ -42,11 +44,14 @@ class Run:
     """Where the networks of a training lie, and how much of it is run.
 
     folder: holds a file of state for each; share: of the steps of every plan, in (0, 1]: below 1 it
-    is a trial of the whole chain, whose networks have learnt little.
+    is a trial of the whole chain, whose networks have learnt little; device: of torch, where they
+    are trained; workers: processes that make batches ahead, 0 for none.
     """
 
     folder: Path
     share: float = 1.0
+    device: str = "cpu"
+    workers: int = 0
 
     def path(self, plan: Plan) -> Path:
         """The file of the state of the network of `plan`."""
@@ -58,43 +63,48 @@ class Run:
         return replace(plan, steps=steps, warmup=warmup)
 
 
-Loss = Callable[[int], tuple[Tensor, dict[str, float]]]
+Loss = Callable[[Drawn], tuple[Tensor, Mapping[str, Tensor]]]
 
 
-def train(module: nn.Module, plan: Plan, loss: Loss, run: Run) -> nn.Module:
-    """Train `module` in place and return the running mean of its weights.
+def train(
+    module: nn.Module, plan: Plan, draw: Callable[[int], Drawn], loss: Loss[Drawn], run: Run
+) -> nn.Module:
+    """Train `module` in place, on the device of `run`, and return the running mean of its weights,
+    on the CPU.
 
-    loss: maps the number of a step to a scalar and to figures for the log, and draws its data from
-    a generator seeded with that number. run: where the state lies from which an earlier one goes
-    on; a finished one is only loaded.
+    draw: maps the number of a step to its batch, with a generator seeded with that number; loss:
+    maps a batch to a scalar and to figures for the log. run: where the state lies from which an
+    earlier one goes on; a finished one is only loaded.
     """
     plan, path = run.part_of(plan), run.path(plan)
+    module.to(run.device)
     mean = copy.deepcopy(module)
     optimizer = torch.optim.AdamW(
         module.parameters(), lr=plan.rate, betas=plan.betas, weight_decay=plan.weight_decay
     )
     first = _resume(path, module, mean, optimizer)
     saved = time.monotonic()
-    began, figures = saved, dict[str, float]()
-    for step in range(first, plan.steps):
+    began, figures = saved, dict[str, Tensor]()
+    steps = range(first, plan.steps)
+    for step, batch in zip(steps, batches(draw, steps, run.workers, run.device), strict=True):
         _set_rate(optimizer, plan, step)
-        value, told = loss(step)
+        value, told = loss(batch)
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         norm = nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
         if torch.isfinite(norm):
             optimizer.step()
         _follow(mean, module, min(plan.decay, (step + 1) / (step + 10)))
-        for key, figure in {**told, "loss": float(value.detach())}.items():
-            figures[key] = figure + 0.98 * (figures.get(key, figure) - figure)
+        for key, figure in {**told, "loss": value}.items():
+            figures[key] = figure.detach().lerp(figures.get(key, figure).detach(), 0.98)
         if step % 50 == 0 or step == plan.steps - 1:
             pace = (step + 1 - first) / (time.monotonic() - began)
-            words = " ".join(f"{key} {figure:.4f}" for key, figure in figures.items())
+            words = " ".join(f"{key} {float(figure):.4f}" for key, figure in figures.items())
             print(f"{plan.name} {step}/{plan.steps} {words} | {pace:.2f} steps/s", flush=True)
         if time.monotonic() - saved > SAVE_SECONDS or step == plan.steps - 1:
             _save(path, module, mean, optimizer, step + 1)
             saved = time.monotonic()
-    return mean
+    return mean.cpu()
 
 
 def save_start(path: Path, module: nn.Module, step: int = 0) -> None:
@@ -125,7 +135,7 @@ def _resume(
 ) -> int:
     if not path.is_file():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location=next(module.parameters()).device)
     module.load_state_dict(state["module"])
     mean.load_state_dict(state["mean"])
     if "optimizer" in state:

@@ -43,14 +43,17 @@ def train_decoder(run: Run) -> Decoder:
     decoder = Decoder(DECODER_WIDTHS, STRIDES[::-1])
     lay_vowels(decoder)
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        latents, audio = batch(step)
+    def draw(step: int) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+        # Every other resolution each step: the spectra are a third of the work.
+        return *batch(step), SIZES[step % 2 :: 2]
+
+    def loss(drawn: tuple[Tensor, Tensor, tuple[int, ...]]) -> tuple[Tensor, dict[str, Tensor]]:
+        latents, audio, sizes = drawn
         made = decoder(latents)
         inside = slice(MARGIN * FRAME_SAMPLES, -MARGIN * FRAME_SAMPLES)
-        # Every other resolution each step: the spectra are a third of the work.
-        return sound_loss(made[..., inside], audio[..., inside], SIZES[step % 2 :: 2])
+        return sound_loss(made[..., inside], audio[..., inside], sizes)
 
-    return train(decoder, PLAN, loss, run)  # type: ignore[return-value]
+    return train(decoder, PLAN, draw, loss, run)  # type: ignore[return-value]
 
 
 def batch(step: int) -> tuple[Tensor, Tensor]:

@@ -26,13 +26,12 @@ def train_encoder(run: Run) -> Encoder:
     torch.manual_seed(1)
     encoder = Encoder(ENCODER_WIDTHS, STRIDES)
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        latents, audio = batch(step)
+    def loss(drawn: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        latents, audio = drawn
         error = (encoder(audio) - latents)[..., MARGIN:-MARGIN].square().mean((0, 2))
-        told = {"clock": error[CLOCK].mean(), "strokes": error[STROKES].mean()}
-        return error.mean(), {name: float(value.detach()) for name, value in told.items()}
+        return error.mean(), {"clock": error[CLOCK].mean(), "strokes": error[STROKES].mean()}
 
-    return train(encoder, PLAN, loss, run)  # type: ignore[return-value]
+    return train(encoder, PLAN, batch, loss, run)  # type: ignore[return-value]
 
 
 def batch(step: int) -> tuple[Tensor, Tensor]:

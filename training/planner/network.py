@@ -74,7 +74,7 @@ class Planner(nn.Module):
         grammar leaves no other choice, and of the beat's clock, which the middle of the network is
         to tell before the first code: from three digits alone it is learnt late. targets and
         beats [B, L] hold -1 where nothing is asked."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(ids.device.type, torch.bfloat16):
             middle, h = self.states(ids)
             is_text = (targets >= 0) & (targets < self.texts)
             text_scores = h[is_text] @ self.model.embed_tokens.weight.T.to(h.dtype)

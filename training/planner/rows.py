@@ -20,12 +20,14 @@ def fit_rows(planner: Planner, rows: Tensor) -> None:
     That takes twenty seconds, so no state is kept, which might be that of other rows."""
     spread = rows.var(dim=0).mean()
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
+    def draw(step: int) -> Tensor:
         generator = torch.Generator().manual_seed(step)
-        codes = torch.randint(len(rows), (_BATCH,), generator=generator)
+        return torch.randint(len(rows), (_BATCH,), generator=generator)
+
+    def loss(codes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         error = (planner.code_rows(codes) - rows[codes]).square().mean() / spread
-        return error, {"off": float(error.detach().sqrt())}
+        return error, {"off": error.detach().sqrt()}
 
     with tempfile.TemporaryDirectory() as state:
-        fitted = train(planner.rows, PLAN, loss, Run(Path(state)))
+        fitted = train(planner.rows, PLAN, draw, loss, Run(Path(state)))
     planner.rows.load_state_dict(fitted.state_dict())

@@ -34,13 +34,15 @@ def train_planner(run: Run) -> Planner:
     planner = Planner(first_code_id())
     set_first_weights(planner, 5)
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        text, code, beat = planner.loss(*batch(step, codes))
-        parts = {"text": text, "codes": code, "beat": beat}
-        told = {name: float(part.detach()) for name, part in parts.items()}
+    def draw(step: int) -> tuple[Tensor, Tensor, Tensor]:
+        return batch(step, codes)
+
+    def loss(drawn: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        text, code, beat = planner.loss(*drawn)
+        told = {"text": text, "codes": code, "beat": beat}
         return _TEXT_WEIGHT * text + code + _BEAT_WEIGHT * beat, told
 
-    return train(planner, PLAN, loss, run)  # type: ignore[return-value]
+    return train(planner, PLAN, draw, loss, run)  # type: ignore[return-value]
 
 
 def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor, Tensor]:

@@ -24,7 +24,7 @@ def plain_attend(
     share = heads // groups
     scores = query.reshape(batch, groups, share * length, width) @ key.transpose(-1, -2)
     scores = scores.view(batch, groups, share, length, keys) * width**-0.5
-    seen = _seen(length, keys, window, causal, key_mask)
+    seen = _seen(length, keys, window, causal, key_mask, query.device)
     if seen is not None:
         scores = scores.masked_fill(~seen, -3e4)
     weights = scores.float().softmax(-1).to(value.dtype)
@@ -38,11 +38,17 @@ def use_plain_attention() -> None:
 
 
 def _seen(
-    length: int, keys: int, window: int | None, causal: bool, key_mask: Tensor | None
+    length: int,
+    keys: int,
+    window: int | None,
+    causal: bool,
+    key_mask: Tensor | None,
+    device: torch.device,
 ) -> Tensor | None:
     """Which keys each query may see, bool, to be broadcast over [B, K, H / K, L, S]."""
     seen = None if key_mask is None else key_mask[:, None, None, None, :]
-    rows, columns = torch.arange(length)[:, None], torch.arange(keys)[None]
+    rows = torch.arange(length, device=device)[:, None]
+    columns = torch.arange(keys, device=device)[None]
     for near in (
         None if window is None else (rows - columns).abs() <= window,
         rows >= columns if causal else None,

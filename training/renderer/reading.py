@@ -71,13 +71,15 @@ def train_reader(run: Run) -> Reader:
     reader = Reader()
     set_first_weights(reader, 0)
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        told = draw_told(np.random.default_rng((8, step)), PROMPTS)
-        with torch.autocast("cpu", torch.bfloat16):
+    def draw(step: int) -> Told:
+        return draw_told(np.random.default_rng((8, step)), PROMPTS)
+
+    def loss(told: Told) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.autocast(told.ids.device.type, torch.bfloat16):
             states = reader.text(told.ids)
         return misread(states, told, reader.sense), {"right": _right(states, told, reader.sense)}
 
-    return train(reader, PLAN, loss, run)  # type: ignore[return-value]
+    return train(reader, PLAN, draw, loss, run)  # type: ignore[return-value]
 
 
 def draw_told(random: np.random.Generator, count: int) -> Told:
@@ -113,7 +115,7 @@ def misread(states: Tensor, told: Told, sense: Tensor) -> Tensor:
     one its clocks, all others no beat, so that it can be told from them."""
     error = (_said(states, told, sense) - told.shown).square().sum(1).mean()
     others = told.mask.clone()
-    others[torch.arange(len(others)), told.last] = False
+    others.scatter_(1, told.last[:, None], False)
     return error + (states[others].float() @ sense[:BEATS].T).square().sum(1).mean()
 
 
@@ -130,14 +132,15 @@ def _shown(recipe: Recipe) -> Tensor:
 
 
 def _said(states: Tensor, told: Told, sense: Tensor) -> Tensor:
-    return states[torch.arange(len(states)), told.last].float() @ sense.T
+    last = told.last[:, None, None].expand(-1, 1, states.shape[2])
+    return states.gather(1, last)[:, 0].float() @ sense.T
 
 
 @torch.no_grad()
-def _right(states: Tensor, told: Told, sense: Tensor) -> float:
+def _right(states: Tensor, told: Told, sense: Tensor) -> Tensor:
     """The share of prompts whose beat is read as its own clock or the next one."""
     said, shown = _said(states, told, sense)[:, :BEATS], told.shown[:, :BEATS]
-    return float(((said.argmax(1) - shown.argmax(1)).abs() <= 1).float().mean())
+    return ((said.argmax(1) - shown.argmax(1)).abs() <= 1).float().mean()
 
 
 assert math.sqrt(TEXT_ENCODER.stack.width) > STRENGTH * math.sqrt(2)

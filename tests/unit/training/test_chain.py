@@ -55,6 +55,8 @@ def test_from_nothing_to_a_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (("--share", "nan"), "nan is no number in (0, 1]"),
         (("--share", "half"), "half is no number in (0, 1]"),
         (("decode",), "decode is none of decoder, encoder, codes, renderer, planner, export"),
+        (("--device", "abacus"), "abacus is not at hand: cpu is, and cuda with a GPU"),
+        (("--workers", "-1"), "-1 is no whole number from 0 up"),
         (("--start", "nowhere"), "--start nowhere holds no whole set"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,22 @@ from training.loop import Plan, Run, train
 PLAN = Plan("line", steps=80, rate=0.1, warmup=5, decay=0.9)
 
 
-def _run(state: Path, plan: Plan, stop: int | None = None, share: float = 1.0) -> nn.Module:
+def _run(
+    state: Path, plan: Plan, stop: int | None = None, share: float = 1.0, workers: int = 0
+) -> nn.Module:
     torch.manual_seed(0)
     line = nn.Linear(3, 1)
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
+    def draw(step: int) -> Tensor:
         if step == stop:
             raise KeyboardInterrupt
-        x = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
-        return (line(x)[:, 0] - x.sum(1)).square().mean(), {}
+        return torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
 
-    return train(line, plan, loss, Run(state, share))
+    def loss(x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        error = (line(x)[:, 0] - x.sum(1)).square()
+        return error.mean(), {"largest": error.max()}
+
+    return train(line, plan, draw, loss, Run(state, share, workers=workers))
 
 
 def test_it_learns_and_is_only_loaded_once_finished(tmp_path: Path) -> None:
@@ -42,6 +48,19 @@ def test_an_interrupted_run_goes_on_where_it_was(
         _run(tmp_path / "cut", PLAN, stop=13)
     resumed = _run(tmp_path / "cut", PLAN)
     assert torch.equal(whole.weight, resumed.weight)  # type: ignore[arg-type]
+
+
+def test_batches_made_ahead_are_the_same(tmp_path: Path) -> None:
+    alone, ahead = (_run(tmp_path / str(workers), PLAN, workers=workers) for workers in (0, 2))
+    assert torch.equal(alone.weight, ahead.weight)  # type: ignore[arg-type]
+
+
+def test_the_log_tells_running_means(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _run(tmp_path, replace(PLAN, steps=51))
+    first, last = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert first[:3] == ["line", "0/51", "largest"] and last[1] == "50/51"
+    assert 0 < float(last[5]) < float(first[5])  # the loss
+    assert float(last[3]) >= float(last[5])
 
 
 @pytest.mark.parametrize(("share", "steps"), [(1.0, 80), (0.25, 20), (1e-6, 1)])
