@@ -25,8 +25,8 @@ from training.renderer.weights import set_first_weights
 
 def start_from(folder: Path, state: Path, *, keeps_codes: bool) -> None:
     """Write states of step 0 into `state` with the weights of the set in `folder`, for the networks
-    that have no state there. keeps_codes: that of the codes is a finished one; renderer and planner
-    were trained with these.
+    that have no state there; what only training uses has its first weights. keeps_codes: that of
+    the codes is a finished one; renderer and planner were trained with these.
 
     ValueError for a set whose DiT was trained without the clockwork.
     """
@@ -36,8 +36,8 @@ def start_from(folder: Path, state: Path, *, keeps_codes: bool) -> None:
     renderer, codes = Renderer(tokenizer().get_vocab_size()), Codes()
     encoder, decoder = Encoder(ENCODER_WIDTHS, STRIDES), Decoder(DECODER_WIDTHS, STRIDES[::-1])
     set_first_weights(renderer, 0)
-    named = {f"model.{name}": value for name, value in dit.items()}
-    _fill(renderer, named | {f"text.{name}": value for name, value in text.items()})
+    _fill(renderer.model, dit)
+    _fill(renderer.text, text)
     if not is_laid(renderer.model):
         raise ValueError(f"{folder} was trained without the clockwork; take a newer set or none")
     renew_clockwork(renderer.model)
@@ -54,8 +54,7 @@ def start_from(folder: Path, state: Path, *, keeps_codes: bool) -> None:
 
 
 def _planner_of(tensors: dict[str, Tensor]) -> Planner:
-    """The planner whose rows for codes were written instead of the network that makes them; what
-    is not written, the probe of the beat, has its first weights."""
+    """The planner whose rows for codes were written instead of the network that makes them."""
     planner = Planner(first_code_id())
     set_first_weights(planner, 5)
     table = tensors["model.embed_tokens.weight"]

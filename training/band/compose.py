@@ -9,6 +9,7 @@ import numpy as np
 
 from training.band.bars import Bar
 from training.band.score import VOWELS, Hit, Recipe, Score, Tone
+from training.band.singing import VOICE, sing_line
 from training.band.styles import STYLES
 from training.band.tuning import on_grid
 
@@ -20,9 +21,8 @@ _ROUNDS = {
 _SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 # How long notes of the melody are, in beats, by meter.
 _LENGTHS = {4: (0.5, 1.0, 1.0, 2.0), 3: (0.5, 1.0, 1.0, 2.0), 6: (1 / 3, 2 / 3, 1.0, 1.0)}
-# How often a voice sings one vowel all along. A vowel for each note is a matter of counting them,
-# which nothing here learns to do; the one vowel of a whole song can be told from its lyrics.
-_ONE_VOWEL = 0.75
+# How often a voice sings one vowel all along, not a line of syllables.
+_ONE_VOWEL = 0.4
 _SAME = 1e-6  # beats: what thirds leave over
 _SLOW_BPM = 95  # below, chords change twice a bar, so that a few seconds still tell the key
 
@@ -63,9 +63,14 @@ def compose(recipe: Recipe, seconds: float, random: np.random.Generator) -> Scor
         tuple(sorted((t for t in tones if t.onset < seconds - 0.02), key=lambda t: t.onset)),
         tuple(sorted((h for h in hits if h.onset < seconds - 0.02), key=lambda h: h.onset)),
     )
-    if "vocals" in recipe.parts and random.random() < _ONE_VOWEL:
+    return _sung(score, random) if VOICE in recipe.parts else score
+
+
+def _sung(score: Score, random: np.random.Generator) -> Score:
+    """The song with its syllables: a vowel all along or one for each beat of a bar."""
+    if random.random() < _ONE_VOWEL:
         return score.on_vowel(int(random.integers(len(VOWELS))))
-    return score
+    return sing_line(score, random.integers(len(VOWELS), size=score.recipe.beats).tolist())
 
 
 def _harmony(recipe: Recipe, bars: int, random: np.random.Generator) -> Iterator[Chord]:
@@ -123,7 +128,7 @@ def _melody(
     recipe: Recipe, chords: list[Chord], beats: int, random: np.random.Generator
 ) -> Iterator[Tone]:
     """Chord tones on the beats, tones of the scale between them."""
-    singers = [part for part in ("lead", "vocals") if part in recipe.parts]
+    singers = [part for part in ("lead", VOICE) if part in recipe.parts]
     scale = [(recipe.root + step) % 12 for step in _SCALES[recipe.mode]]
     chance = STYLES[recipe.style].melody
     place = 0.0
@@ -133,9 +138,7 @@ def _melody(
         if random.random() < (max(chance, 0.5) if on_beat else chance):
             chord = _chord_at(chords, place).tones
             tone = int(random.choice(chord if on_beat else scale))
-            vowel = int(random.integers(len(VOWELS))) if "vocals" in singers else 0
-            singer = singers[-1]
-            yield _tone(recipe, singer, tone, place, 0.85 * length, 0.9, vowel)
+            yield _tone(recipe, singers[-1], tone, place, 0.85 * length, 0.9)
         place += length
 
 
@@ -146,7 +149,6 @@ def _tone(
     beat: float,
     beats: float,
     velocity: float,
-    vowel: int = 0,
 ) -> Tone:
     return Tone(
         part,
@@ -154,5 +156,4 @@ def _tone(
         on_grid(beat * recipe.beat_seconds),
         beats * recipe.beat_seconds,
         velocity,
-        vowel,
     )

@@ -1,4 +1,4 @@
-"""Which vowel a voice sings: how its energy lies around the formants."""
+"""Which vowel a voice sings, in a song or on a beat: how its energy lies around the formants."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from itertools import pairwise
 
 import numpy as np
 
+from training.band.tuning import SAMPLE_RATE
 from training.measures.sound import Floats, Sound, power_spectra
 
 # Thirds of octaves from below the first formants of all vowels to above the second ones.
 _EDGES = 280 * 2 ** (np.arange(12) / 3)
 _FLOOR = 1e-4
+
+
+def sound_of_beat(sound: Sound, beat_seconds: float, beats: int, beat: int) -> Sound:
+    """What of a sound [2, samples] is heard on `beat`, from 0, of all bars of so many beats, one
+    after the other."""
+    length = beat_seconds * SAMPLE_RATE
+    starts = np.arange(beat * length, sound.shape[1], beats * length)
+    return np.concatenate([sound[:, round(at) : round(at + length)] for at in starts], axis=1)
 
 
 def vowel_features(sound: Sound) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from training.band.styles import STYLES
 from training.latents import CHANNELS, CLOCK, PULSE, STROKES
@@ -50,6 +51,8 @@ def make_batch(
     songs = [draw_example(random, frames, styles, hints) for _ in range(count)]
     text, text_mask = padded([song.prompt.text for song in songs], TEXT_ROOM)
     lyrics, lyric_mask = padded([song.prompt.lyrics for song in songs], LYRIC_ROOM)
+    vowels, _ = padded([song.prompt.vowels for song in songs], LYRIC_ROOM, -1)
+    places, _ = padded([song.prompt.places for song in songs], LYRIC_ROOM, -1)
     latents = torch.from_numpy(np.stack([song.truth for song in songs]))
     context = torch.from_numpy(np.stack([song.context for song in songs]))
     generator = torch.Generator().manual_seed(step)
@@ -62,6 +65,8 @@ def make_batch(
         text_mask=text_mask,
         lyrics=lyrics,
         lyric_mask=lyric_mask,
+        vowels=vowels,
+        places=places,
         timbre=timbre,
         timbre_of=timbre_of,
         context=context,
@@ -71,7 +76,14 @@ def make_batch(
         dropped=torch.rand(count, generator=generator) < DROPPED,
         weight=(weights_of(times) * counts)[:, None].expand_as(latents),
         told=draw_told(random, TOLD),
+        beats=torch.from_numpy(np.stack([_beats(song) for song in songs])),
     )
+
+
+def _beats(song: Example) -> NDArray[np.int64]:
+    if song.beats is None:
+        return np.full(len(song.truth), -1, np.int64)
+    return song.beats
 
 
 def _timbres(songs: list[Example]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.band.compose import compose
 from training.band.recipes import draw_recipe
 from training.band.score import PARTS, Recipe, Score
+from training.band.singing import line_of
 from training.band.styles import STYLES
-from training.band.tuning import BASS_MULTIPLES
+from training.band.tuning import BASS_MULTIPLES, FRAME_SAMPLES, SAMPLE_RATE
 from training.latents import (
     BAR,
     BASS,
@@ -74,10 +76,10 @@ _EIGHTHS = 0.25
 _BARS: Mapping[int, float] = {4: 1.0, 3: 2.0, 6: 4.0}
 # How much the vowel counts in songs from words that have a voice: it is one channel of 64, and all
 # that the lyrics tell.
-_VOICE = 8.0
+_VOICE = 32.0
 # How often a song from words is given a voice, beside the one of six that has one anyway: with
 # those alone, neighbours among the vowels were mixed up.
-_SUNG = 0.25
+_SUNG = 0.35
 # How often a song has a reference, and how often its words then leave the instruments to that.
 _REFERRED, _UNNAMED = 0.5, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
@@ -94,7 +96,8 @@ Hints = Callable[[Latents], Latents]
 class Example:
     """prompt: the words; truth [T, 64]; context: source and mask [T, 128]; reference: latents
     [750, 64] of a song that sounds alike, None for none; counts: weight [64] of the errors of its
-    channels; at_once: whether it is to be made in one step."""
+    channels; at_once: whether it is to be made in one step; beats: which syllable of its line each
+    frame [T] sings, None where all are the same or none is."""
 
     prompt: Prompt
     truth: Latents
@@ -102,6 +105,7 @@ class Example:
     reference: Latents | None = None
     counts: Latents = field(default_factory=lambda: np.ones(CHANNELS, np.float32))
     at_once: bool = False
+    beats: NDArray[np.int64] | None = None
 
 
 def draw_example(
@@ -167,7 +171,16 @@ def _song(recipe: Recipe, frames: int, random: np.random.Generator) -> Example:
     counts = np.ones(CHANNELS, np.float32)
     counts[BAR] = _BARS[recipe.meter]
     counts[VOWEL] = _VOICE if "vocals" in recipe.parts else 1.0
-    return Example(prompt, latents_of(score), _context(silence(frames)), reference, counts)
+    source, beats = _context(silence(frames)), _beats_of(score, frames)
+    return Example(prompt, latents_of(score), source, reference, counts, beats=beats)
+
+
+def _beats_of(score: Score, frames: int) -> NDArray[np.int64] | None:
+    """The beat of the bar in the middle of each frame, if the voice has a line to sing."""
+    if len(set(line_of(score))) < 2:
+        return None
+    seconds = (np.arange(frames) + 0.5) * FRAME_SAMPLES / SAMPLE_RATE
+    return (seconds / score.recipe.beat_seconds).astype(np.int64) % score.recipe.beats
 
 
 def _play(recipe: Recipe, frames: int, random: np.random.Generator) -> Score:

@@ -11,7 +11,7 @@ from training.loop import Plan, Run, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.batches import make_batch
 from training.renderer.clockwork import hold_clockwork, lay_clockwork
-from training.renderer.network import Renderer
+from training.renderer.network import Batch, Renderer
 from training.renderer.reading import train_reader
 from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
@@ -30,14 +30,18 @@ def train_renderer(run: Run) -> Renderer:
     else:
         renderer.text.load_state_dict(train_reader(run).text.state_dict())
         lay_clockwork(renderer.model, renderer.sense)
+    renderer.to(run.device)  # before the hold, which keeps where it was made
     hold_clockwork(renderer.model)
     codes = train_codes(run)
 
     def hints(latents: Latents) -> Latents:
         return codes.hints(torch.from_numpy(latents)[None])[0].numpy()
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        value, channels = renderer.loss(make_batch(step, hints=hints))
+    def draw(step: int) -> Batch:
+        return make_batch(step, hints=hints)
+
+    def loss(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        value, channels = renderer.loss(batch)
         parts = {
             "clock": CLOCK,
             "melody": MELODY,
@@ -46,6 +50,6 @@ def train_renderer(run: Run) -> Renderer:
             "beat": BEAT,
             "tempo": slice(TEMPO, TEMPO + 1),
         }
-        return value, {name: float(channels[part].mean()) for name, part in parts.items()}
+        return value, {name: channels[part].mean() for name, part in parts.items()}
 
-    return train(renderer, PLAN, loss, run)  # type: ignore[return-value]
+    return train(renderer, PLAN, draw, loss, run)  # type: ignore[return-value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from training.band.compose import compose
 from training.band.lyrics import lyrics_of
 from training.band.recipes import BANDS, FASTEST, SLOWEST, draw_recipe, is_withheld
 from training.band.score import VOWELS, Recipe, Score, Tone
+from training.band.singing import line_of, sing_line, sung_beats
 from training.band.styles import STYLES
 from training.band.synth import _FORMANTS, breaths, render, stems
 from training.band.tuning import (
@@ -21,6 +23,7 @@ from training.band.tuning import (
     LOWEST_PITCH_CLASS,
     PERIOD_SAMPLES,
     SAMPLE_RATE,
+    on_grid,
     played_bpm,
 )
 
@@ -113,19 +116,48 @@ def test_captions_name_the_style_and_what_plays() -> None:
         assert any(name in caption for caption in captions)
 
 
-def test_lyrics_have_a_syllable_for_each_note() -> None:
-    score = compose(recipe(), 10.0, np.random.default_rng(6))
-    sung = [tone for tone in score.tones if tone.part == "vocals"]
-    assert len(lyrics_of(score).split()) == len(sung) + 1  # and the section
+@pytest.mark.parametrize(("meter", "beats"), [(4, 4), (3, 3), (6, 2)])
+def test_lyrics_have_a_line_for_each_bar_and_a_syllable_for_each_beat(
+    meter: int, beats: int
+) -> None:
+    line = (1, 0, 4, 2)[:beats]
+    song = recipe(style="folk", meter=meter, bpm=120)
+    score = sing_line(compose(song, 10.0, np.random.default_rng(6)), line)
+    head, *lines = lyrics_of(score).splitlines()
+    assert head == "[verse]"
+    assert len(lines) == min(8, math.ceil(10 / song.beat_seconds / beats))
+    assert len(set(lines)) == 1
+    assert tuple(VOWELS.index(syllable[-1]) for syllable in lines[0].split()) == line
     assert lyrics_of(score.only("drums")) == "[Instrumental]"
 
 
-def test_three_of_four_voices_sing_one_vowel() -> None:
+def test_a_voice_sings_the_vowel_of_the_beat_and_again_where_a_note_goes_on() -> None:
+    beat = recipe().beat_seconds
+    held = Tone("vocals", 4, beat, 1.7 * beat, 0.9)
+    other = Tone("bass", 0, 0.0, 3 * beat, 0.9)
+    sung = sing_line(Score(recipe(), 4.0, (other, held), ()), (3, 1, 2, 0))
+    assert sung.tones[0] == other
+    first, second = sung.tones[1:]
+    assert (first.vowel, second.vowel) == (1, 2)
+    assert first.onset == held.onset
+    assert second.onset == on_grid(2 * beat)
+    assert first.onset + first.length < second.onset
+    assert second.onset + second.length == pytest.approx(held.onset + held.length)
+    assert (line_of(sung), sung_beats(sung)) == ((1, 1, 2, 1), [1, 2])
+    assert (line_of(score := sung.only("bass")), sung_beats(score)) == ((), [])
+
+
+def test_a_voice_sings_one_vowel_or_one_for_each_beat() -> None:
     songs = [compose(recipe(), 6.0, np.random.default_rng(seed)) for seed in range(80)]
     sung = [{tone.vowel for tone in song.tones if tone.part == "vocals"} for song in songs]
     alone = [vowels for vowels in sung if len(vowels) == 1]
-    assert 48 < len(alone) < 72
+    assert 22 < len(alone) < 42
     assert {vowel for vowels in alone for vowel in vowels} == set(range(len(VOWELS)))
+    for song in songs:
+        line = line_of(song)
+        for tone in song.tones:
+            if tone.part == "vocals":
+                assert tone.vowel == line[int((tone.onset + 0.01) / recipe().beat_seconds) % 4]
 
 
 def test_one_vowel_is_the_same_song_on_it() -> None:
@@ -139,7 +171,7 @@ def test_one_vowel_is_the_same_song_on_it() -> None:
     assert all("o" in syllable for syllable in lyrics_of(changed).split()[1:])
 
 
-@pytest.mark.parametrize(("pitch_class", "distinct"), [(4, 1), (5, 3)])
+@pytest.mark.parametrize(("pitch_class", "distinct"), [(4, 1), (5, 4)])
 def test_one_vowel_is_a_refrain_or_has_many_consonants(pitch_class: int, distinct: int) -> None:
     tones = tuple(Tone("vocals", pitch_class, 0.5 * n, 0.4, 0.9, 2) for n in range(3))
     score = Score(recipe(), 2.0, tones, ())

@@ -50,7 +50,7 @@ def batch(monkeypatch: pytest.MonkeyPatch) -> Batch:
 @torch.no_grad()
 def after_blocks(count: int, renderer: Renderer, batch: Batch, read: torch.Tensor) -> torch.Tensor:
     decoder = renderer.model.decoder
-    words = renderer.condition(batch, read)
+    words = renderer.condition(batch, read, renderer.sung(batch))
     modulation = decoder.modulation(batch.times)
     h = decoder.patchify(batch.noise, batch.context)
     rope = rope_table(h.shape[1], 32, decoder.block.theta, device=h.device, dtype=torch.float32)

@@ -10,7 +10,9 @@ import numpy as np
 from training.band.compose import compose
 from training.band.recipes import BANDS, draw_recipe
 from training.band.score import VOWELS, Recipe
+from training.band.singing import line_of, sung_beats
 from training.band.synth import render, stems
+from training.band.tuning import SAMPLE_RATE
 from training.evaluation import voices
 from training.measures.cleanliness import measure_cleanliness, usual_of
 from training.measures.instruments import band_features, train_ear
@@ -18,7 +20,7 @@ from training.measures.key import estimate_key, judge_key
 from training.measures.likeness import chroma_correlation, si_sdr
 from training.measures.sound import Sound
 from training.measures.tempo import judge_tempo, pulses_of, train_meter
-from training.measures.voice import vowel_features
+from training.measures.voice import sound_of_beat, vowel_features
 
 SECONDS = 6.0
 DRUMS_AND_CHORDS = ("drums", "bass", "keys")
@@ -85,6 +87,32 @@ def test_the_ear_tells_vowels_of_songs_it_does_not_know() -> None:
     assert sum(map(str.__eq__, heard, wanted)) >= 9
     for own, vowel in zip(asked, wanted, strict=True):
         assert {syllable[-1] for syllable in own.lyrics.split()[1:]} == {vowel}
+
+
+def test_the_ear_tells_the_vowel_of_each_beat() -> None:
+    asked, truth = voices._line_requests(8, 8.0)
+    ear = voices._ear_of_beats(8.0)
+    heard, wanted = list[str](), list[str]()
+    for own, score in zip(asked, truth, strict=True):
+        line, beats = line_of(score), sung_beats(score)
+        heard += voices._heard(ear, voices._beats_of(render(score), own.recipe, beats))
+        wanted += [VOWELS[line[beat]] for beat in beats]
+        # The lyrics are that line, in every bar.
+        written = [row.split() for row in own.lyrics.splitlines()[1:]]
+        assert {tuple(VOWELS.index(word[-1]) for word in row) for row in written} == {line}
+        assert len(set(line)) > 1
+    right = [one == other for one, other in zip(heard, wanted, strict=True)]
+    assert np.mean(right) > 0.9
+    assert set(wanted) == set(VOWELS)
+
+
+def test_the_sound_of_a_beat_is_that_of_all_bars() -> None:
+    beat = SAMPLE_RATE // 4
+    # Ten beats, each of them a constant: its number.
+    sound = np.repeat(np.arange(10, dtype=np.float32), beat)[None].repeat(2, axis=0)
+    heard = sound_of_beat(sound, 0.25, 4, 1)
+    assert heard.shape == (2, 3 * beat)
+    assert np.unique(heard).tolist() == [1, 5, 9]
 
 
 def test_vowels_are_told_at_any_level() -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from acestep_cli.pipeline.plan import Plan
+from acestep_cli.pipeline.prompts import instruction_for
 from tests.unit.training.test_band import recipe
 from training.band.recipes import draw_recipe
+from training.band.score import VOWELS
 from training.band.styles import STYLES as BAND
 from training.latents import BAR, BASS, CHORDS, CLOCK, MELODY, PULSE, STROKES, VOWEL
 from training.renderer import tasks
 from training.renderer.batches import SHOWN, make_batch, weights_of
 from training.renderer.network import Renderer
-from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, tokenizer
+from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, encode_prompt, tokenizer
 from training.renderer.weights import set_first_weights
 from training.silence import silence
 
@@ -174,12 +179,46 @@ def test_batches_are_a_function_of_their_number() -> None:
     )
 
 
+def test_each_syllable_of_the_lyrics_has_its_vowel_and_place() -> None:
+    plan = Plan(
+        caption="rock", lyrics="[verse]\nla ne di tu sa\nmo ri", language="en", duration=10.0
+    )
+    told = encode_prompt(plan, 10.0, instruction_for("text2music"))
+    assert len(told.vowels) == len(told.places) == len(told.lyrics)
+    syllables = [pair for pair in zip(told.vowels, told.places, strict=True) if pair[0] >= 0]
+    vowels = [VOWELS.index(letter) for letter in "aeiuaoi"]
+    assert syllables == list(zip(vowels, [0, 1, 2, 3, -1, 0, 1], strict=True))
+    for lyrics in ("[Instrumental]", "la la"):  # nothing is sung, or no section says that it is
+        none = encode_prompt(replace(plan, lyrics=lyrics), 10.0, instruction_for("text2music"))
+        assert set(none.vowels) | set(none.places) == {-1}
+
+
+def test_what_the_states_say_of_syllables_is_an_error_of_its_own() -> None:
+    renderer = Renderer(tokenizer().get_vocab_size())
+    set_first_weights(renderer, 0)
+    batch = make_batch(0, STYLES, shapes=((60, 4, 1.0),))
+    length = batch.lyrics.shape[1]
+    batch = replace(batch, vowels=torch.full((4, length), -1), places=torch.full((4, length), -1))
+    batch.vowels[1, 2], batch.places[1, 2] = 3, 2
+    states = torch.zeros(4, length, renderer.syllables.in_features)
+    states[1, 2, :] = 1.0
+    with torch.no_grad():
+        renderer.syllables.weight.zero_()
+        chance = float(renderer.misspelt(states, batch))
+        renderer.syllables.weight[3], renderer.syllables.weight[5 + 2] = 1.0, 1.0
+        known = float(renderer.misspelt(states, batch))
+        nothing = replace(batch, vowels=-torch.ones_like(batch.lyrics), places=batch.places * 0 - 1)
+        assert float(renderer.misspelt(states, nothing)) == 0
+    assert chance == pytest.approx(np.log(5) + np.log(4), abs=1e-4)
+    assert known == pytest.approx(0, abs=1e-4)
+
+
 def test_padding_is_never_seen() -> None:
     renderer = Renderer(tokenizer().get_vocab_size())
     set_first_weights(renderer, 0)
     batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
     with torch.no_grad():
-        words = renderer.condition(batch, renderer.text(batch.text))
+        words = renderer.condition(batch, renderer.text(batch.text), renderer.sung(batch))
         whole = renderer.velocity(batch.noise, batch.times, batch.context, words)
         longest = words.states.shape[1]
         for item, count in enumerate(words.mask.sum(1).tolist()):
