@@ -32,6 +32,8 @@ TARGETS = {
     "complete: tempo right": 0.7,
     "complete: key right": 0.6,
     "reference: nearer to its timbre": 0.8,
+    "voice: its vowel sung": 0.6,
+    "voice: the vowel of each beat": 0.6,
     "planner: tempo words heeded": 0.9,
     "planner: mood words heeded": 0.9,
     "planner: meter words heeded": 0.9,

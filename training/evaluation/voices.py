@@ -52,13 +52,13 @@ def _refrains(studio: Studio, count: int, seconds: float) -> Row:
 def _lines(studio: Studio, count: int, seconds: float) -> Row:
     asked, truth = _line_requests(count, seconds)
     studio.make([generate(own, studio) for own in asked])
-    ear = _ear_of_beats(seconds)
+    ear = ear_of_beats(seconds)
     made, true, beats = list[str](), list[str](), list[Asked]()
     wanted: dict[str, str] = {}
     for own, score in zip(asked, truth, strict=True):
         sung = sung_beats(score)
-        made += _heard(ear, _beats_of(read_sound(studio.path(own.name)), own.recipe, sung))
-        true += _heard(ear, _beats_of(render(score), own.recipe, sung))
+        made += sung_on(sung, read_sound(studio.path(own.name)), own.recipe, ear)
+        true += sung_on(sung, render(score), own.recipe, ear)
         named = [f"{own.name}, beat {beat}" for beat in sung]
         beats += [replace(own, name=name) for name in named]
         line = line_of(score)
@@ -97,6 +97,11 @@ def _beats_of(sound: Sound, recipe: Recipe, beats: Sequence[int]) -> list[Sound]
     return [sound_of_beat(sound, recipe.beat_seconds, recipe.beats, beat) for beat in beats]
 
 
+def sung_on(beats: Sequence[int], sound: Sound, recipe: Recipe, ear: Ear) -> list[str]:
+    """The vowel that `ear`, one of `ear_of_beats`, hears on each of `beats` of all bars."""
+    return _heard(ear, _beats_of(sound, recipe, beats))
+
+
 def _heard(ear: Ear, sounds: Sequence[Sound]) -> list[str]:
     return [ear.named(vowel_features(sound)) for sound in sounds]
 
@@ -112,7 +117,7 @@ def _ear(seconds: float) -> Ear:
     return train_ear(known)
 
 
-def _ear_of_beats(seconds: float) -> Ear:
+def ear_of_beats(seconds: float) -> Ear:
     """Learns from single beats of the band's songs, which are shorter than these."""
     known: list[tuple[str, Floats]] = []
     for number in range(_KNOWN * len(VOWELS)):

@@ -91,11 +91,11 @@ def test_the_ear_tells_vowels_of_songs_it_does_not_know() -> None:
 
 def test_the_ear_tells_the_vowel_of_each_beat() -> None:
     asked, truth = voices._line_requests(8, 8.0)
-    ear = voices._ear_of_beats(8.0)
+    ear = voices.ear_of_beats(8.0)
     heard, wanted = list[str](), list[str]()
     for own, score in zip(asked, truth, strict=True):
         line, beats = line_of(score), sung_beats(score)
-        heard += voices._heard(ear, voices._beats_of(render(score), own.recipe, beats))
+        heard += voices.sung_on(beats, render(score), own.recipe, ear)
         wanted += [VOWELS[line[beat]] for beat in beats]
         # The lyrics are that line, in every bar.
         written = [row.split() for row in own.lyrics.splitlines()[1:]]
