@@ -15,12 +15,13 @@ from training.autoencoder.vowels import lay_vowels
 from training.band.compose import compose
 from training.band.recipes import draw_recipe
 from training.band.score import VOWELS, Hit, Score
+from training.band.singing import VOICE
 from training.band.synth import breaths, render
 from training.band.tuning import FRAME_SAMPLES
 from training.latents import MELODY, PULSE, VOWEL, VOWEL_SCALE, latents_of
 from training.loop import Plan, Run, train
 
-VOICE, BREATH = "vocals", "breath"
+BREATH = "breath"
 PLAN = Plan("decoder", steps=12000, rate=2e-3, betas=(0.8, 0.99), warmup=100)
 SONG_SECONDS = 8.0
 CROPS, CROP_FRAMES, MARGIN = 3, 52, 3

@@ -16,6 +16,7 @@ from acestep_cli.demo import configs
 from acestep_cli.demo.sizes import AUDIO_CODES, FSQ_LEVELS, QwenSizes, StackSizes
 from acestep_cli.models.layers import rope_table
 from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
+from training.entropy import mean_entropy
 from training.renderer.reading import BEATS
 
 PLANNER = QwenSizes(
@@ -82,9 +83,9 @@ class Planner(nn.Module):
             rows = self.rows(self.code_levels)
             code_scores = h[is_code] @ rows.T.to(h.dtype)
             beat_scores = self.clocks(middle[beats >= 0])
-        beat = _mean_entropy(beat_scores, beats[beats >= 0])
-        codes = _mean_entropy(code_scores, targets[is_code] - self.texts)
-        return _mean_entropy(text_scores, targets[is_text]), codes, beat
+        beat = mean_entropy(beat_scores, beats[beats >= 0])
+        codes = mean_entropy(code_scores, targets[is_code] - self.texts)
+        return mean_entropy(text_scores, targets[is_text]), codes, beat
 
     @torch.no_grad()
     def tensors(self) -> dict[str, Tensor]:
@@ -94,11 +95,6 @@ class Planner(nn.Module):
         rows = self.rows(self.code_levels)
         found["embed_tokens.weight"] = torch.cat([found["embed_tokens.weight"], rows, reserved])
         return {f"model.{name}": value for name, value in found.items()}
-
-
-def _mean_entropy(scores: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross entropy of scores [n, rows]; 0 of none."""
-    return F.cross_entropy(scores.float(), targets, reduction="sum") / max(len(targets), 1)
 
 
 def _one_hot_levels() -> Tensor:

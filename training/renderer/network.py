@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acestep_cli.demo import configs
@@ -18,6 +17,7 @@ from acestep_cli.models.encoders import PackedCondition, pack
 from acestep_cli.models.layers import rope_table
 from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
 from training.band.score import VOWELS
+from training.entropy import mean_entropy
 from training.renderer.attention import plain_attend
 from training.renderer.following import BLOCK, strayed, wanted
 from training.renderer.reading import Told, directions, misread
@@ -146,15 +146,7 @@ class Renderer(nn.Module):
         """Mean cross entropy, vowel and place added, of what states `sung` [B, L, width] say of the
         syllables of a batch; 0 where none are sung."""
         vowel, place = self.syllables(sung.float()).split([len(VOWELS), PLACES], dim=-1)
-        return _entropy(vowel, batch.vowels) + _entropy(place, batch.places)
-
-
-def _entropy(scores: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross entropy of scores [B, L, n] where targets [B, L] are not -1."""
-    summed = F.cross_entropy(
-        scores.flatten(0, 1).float(), targets.flatten(), ignore_index=-1, reduction="sum"
-    )
-    return summed / (targets >= 0).sum().clamp(min=1)
+        return mean_entropy(vowel, batch.vowels) + mean_entropy(place, batch.places)
 
 
 def _layer(

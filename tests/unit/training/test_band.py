@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from training.band.captions import caption_of
-from training.band.compose import compose
+from training.band.compose import _ONE_VOWEL, compose
 from training.band.lyrics import lyrics_of
 from training.band.recipes import BANDS, FASTEST, SLOWEST, draw_recipe, is_withheld
 from training.band.score import VOWELS, Recipe, Score, Tone
@@ -151,7 +151,7 @@ def test_a_voice_sings_one_vowel_or_one_for_each_beat() -> None:
     songs = [compose(recipe(), 6.0, np.random.default_rng(seed)) for seed in range(80)]
     sung = [{tone.vowel for tone in song.tones if tone.part == "vocals"} for song in songs]
     alone = [vowels for vowels in sung if len(vowels) == 1]
-    assert 22 < len(alone) < 42
+    assert len(alone) == pytest.approx(80 * _ONE_VOWEL, abs=4)
     assert {vowel for vowels in alone for vowel in vowels} == set(range(len(VOWELS)))
     for song in songs:
         line = line_of(song)

@@ -102,7 +102,7 @@ def test_the_ear_tells_the_vowel_of_each_beat() -> None:
         assert {tuple(VOWELS.index(word[-1]) for word in row) for row in written} == {line}
         assert len(set(line)) > 1
     right = [one == other for one, other in zip(heard, wanted, strict=True)]
-    assert np.mean(right) > 0.9
+    assert sum(right) >= len(right) - 1
     assert set(wanted) == set(VOWELS)
 
 
