@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,24 +13,13 @@ from platformdirs import user_cache_path
 
 from acestep_cli import demo
 from acestep_cli.weights.demonstration import is_whole
-from training.autoencoder.decoder import train_decoder
-from training.autoencoder.encoder import train_encoder
-from training.codes import train_codes
 from training.export import write_set
 from training.loop import Run
-from training.planner.train import train_planner
-from training.renderer.train import train_renderer
+from training.stages import TRAINERS, train_side_by_side, train_stages
 from training.start import start_from
 
 PACKAGED = Path(demo.__file__).parent / "checkpoint"
 STATE = user_cache_path("acestep-training")
-TRAINERS: Mapping[str, Callable[[Run], object]] = {
-    "decoder": train_decoder,
-    "encoder": train_encoder,
-    "codes": train_codes,
-    "renderer": train_renderer,
-    "planner": train_planner,
-}
 STAGES = (*TRAINERS, "export")
 
 
@@ -50,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         except ValueError as problem:
             parser.error(f"--start: {problem}")
     run = Run(options.state, options.share, options.device, options.workers)
-    for stage in stages:
-        if stage == "export":
-            write_set(options.out, run)
-        else:
-            TRAINERS[stage](run)
+    trained = [stage for stage in stages if stage != "export"]
+    is_alone = options.processes == 1 or len(trained) < 2
+    (train_stages if is_alone else train_side_by_side)(trained, run)
+    if "export" in stages:
+        write_set(options.out, run)
     return 0
 
 
@@ -105,7 +94,14 @@ def _parser() -> argparse.ArgumentParser:
         "GPU (default: %(default)s)",
     )
     parser.add_argument(
-        "--threads", type=int, default=1, help="of torch; two stages side by side need one each"
+        "--processes",
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help="that train: two stages at once, or one after the other (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="of torch, for each process (default: %(default)s)"
     )
     return parser
 

@@ -26,7 +26,9 @@ class Plan:
     """How a network is trained.
 
     name: of its file of state; steps; rate: the highest learning rate, reached after `warmup` steps
-    and left on a cosine to a hundredth; decay: of the running mean of the weights that is kept.
+    and left on a cosine to a hundredth; decay: of the running mean of the weights that is kept;
+    stretch: how many times its share is run in a trial, at most the whole: more than 1 for what is
+    short and others build upon.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Plan:
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.99)
     clip: float = 1.0
+    stretch: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Run:
 
     def part_of(self, plan: Plan) -> Plan:
         """The share of `plan` that is run, at least one step."""
-        steps, warmup = (max(1, round(self.share * own)) for own in (plan.steps, plan.warmup))
+        share = min(1.0, self.share * plan.stretch)
+        steps, warmup = (max(1, round(share * own)) for own in (plan.steps, plan.warmup))
         return replace(plan, steps=steps, warmup=warmup)
 
 

@@ -28,7 +28,7 @@ from training.renderer.sizes import TEXT_ENCODER
 from training.renderer.text import TEXT_ROOM, encode_prompt, padded, tokenizer
 from training.renderer.weights import set_first_weights
 
-PLAN = Plan("reader", steps=1000, rate=2e-3, warmup=100, decay=0.995)
+PLAN = Plan("reader", steps=1000, rate=2e-3, warmup=100, decay=0.995, stretch=8)
 PROMPTS = 64
 FIRST_BEAT = nearest_clock(SLOWEST)
 BEATS = nearest_clock(FASTEST) - FIRST_BEAT + 1

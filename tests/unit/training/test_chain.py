@@ -16,6 +16,7 @@ from training.__main__ import PACKAGED, STAGES, STATE, main
 from training.autoencoder import layers
 
 TRIAL = ("--share", "1e-6")
+ALONE = ("--processes", "1")
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("uncompiled")
 def test_from_nothing_to_a_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state, out = tmp_path / "state", tmp_path / "set"
-    assert main([*TRIAL, "--state", str(state), "--out", str(out)]) == 0
+    assert main([*TRIAL, *ALONE, "--state", str(state), "--out", str(out)]) == 0
     begun = {path.stem for path in state.iterdir()}
     assert begun == {*STAGES, "reader"} - {"export"}
     for path in state.iterdir():
@@ -45,6 +46,28 @@ def test_from_nothing_to_a_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert soundfile.info(song).frames == 96000
 
 
+def test_two_processes_make_what_one_makes(tmp_path: Path) -> None:
+    out = ("--out", str(tmp_path / "set"))
+    stages = ("codes", "planner")
+    made = []
+    for processes in ("1", "2"):
+        state = tmp_path / processes
+        words = ["--processes", processes, "--state", str(state), *TRIAL, *out, *stages]
+        assert main(words) == 0
+        made.append({path.stem: torch.load(path, weights_only=True) for path in state.iterdir()})
+    one, two = made
+    assert set(one) == set(two) == set(stages)
+    for stage in stages:
+        torch.testing.assert_close(one[stage]["mean"], two[stage]["mean"], rtol=0, atol=0)
+
+
+def test_what_fails_in_a_process_ends_the_training(tmp_path: Path) -> None:
+    (tmp_path / "codes.pt").write_bytes(b"no state")
+    stages = ("renderer", "planner")
+    with pytest.raises(ChildProcessError, match="the training of codes failed"):
+        main([*TRIAL, "--state", str(tmp_path), "--out", str(tmp_path / "set"), *stages])
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -56,6 +79,7 @@ def test_from_nothing_to_a_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (("--share", "half"), "half is no number in (0, 1]"),
         (("decode",), "decode is none of decoder, encoder, codes, renderer, planner, export"),
         (("--device", "abacus"), "abacus is not at hand: cpu is, and cuda with a GPU"),
+        (("--processes", "3"), "invalid choice: 3 (choose from 1, 2)"),
         (("--workers", "-1"), "-1 is no whole number from 0 up"),
         (("--start", "nowhere"), "--start nowhere holds no whole set"),
     ],

@@ -63,9 +63,15 @@ def test_the_log_tells_running_means(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert float(last[3]) >= float(last[5])
 
 
-@pytest.mark.parametrize(("share", "steps"), [(1.0, 80), (0.25, 20), (1e-6, 1)])
-def test_a_trial_takes_a_share_of_the_steps(share: float, steps: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("share", "stretch", "steps"),
+    [(1.0, 1, 80), (0.25, 1, 20), (1e-6, 1, 1), (0.25, 3, 60), (0.25, 8, 80), (1.0, 8, 80)],
+)
+def test_a_trial_takes_a_share_of_the_steps(
+    share: float, stretch: float, steps: int, tmp_path: Path
+) -> None:
+    plan = replace(PLAN, stretch=stretch)
     with pytest.raises(KeyboardInterrupt):
-        _run(tmp_path / "cut", PLAN, stop=steps - 1, share=share)
-    _run(tmp_path, PLAN, stop=steps, share=share)
+        _run(tmp_path / "cut", plan, stop=steps - 1, share=share)
+    _run(tmp_path, plan, stop=steps, share=share)
     assert torch.load(tmp_path / "line.pt", weights_only=True)["step"] == steps
