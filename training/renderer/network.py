@@ -24,7 +24,7 @@ from training.renderer.reading import Told, directions, misread
 from training.renderer.sizes import DIT, TEXT_ENCODER
 from training.renderer.text import PLACES
 
-# Weights of the errors of the clocks that were read, of the syllables and of where these are heard.
+# Weights of the errors of what was read, of the syllables and of where these are heard.
 _READING, _SPELLING, _FOLLOWING = 0.02, 0.1, 0.05
 # Is shown queries [B, H, positions, d] and keys [B, K, tokens, d] of an attention.
 Watch = Callable[[Tensor, Tensor], None]
@@ -118,8 +118,8 @@ class Renderer(nn.Module):
         return dit.unpatchify(dit.norm_out(h) * (1 + scale) + shift, noisy.shape[1]).float()
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Weighted mean square error of the velocity noise - latents, of the clocks that the text
-        encoder reads and of the syllables that the lyric encoder does, and of where the DiT looks
+        """Weighted mean square error of the velocity noise - latents, of what the text encoder
+        reads and of the syllables that the lyric encoder does, and of where the DiT looks
         in the lyrics, all of which they learn much sooner so; and the error of each channel [64].
         """
         times = batch.times[:, None, None]

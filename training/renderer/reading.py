@@ -1,13 +1,13 @@
-"""Teach the text encoder to read which clocks of the silence latent a prompt asks for.
+"""Teach the text encoder to read what a prompt asks for, the clocks of the silence latent first.
 
 Of the three digits of a tempo and of a meter the DiT alone makes sense only after ten thousands of
-steps. So the encoder is told, in the state of a prompt's last token: one of 28 directions for the
-clock of the beat, one of 45 for the clock of the bar.
+steps, of keys and instruments not within six thousand. So the encoder is told, in the state of a
+prompt's last token: one of 28 directions for the clock of the beat, one of 45 for the clock of the
+bar, one of 24 for the key, one of 8 for the style, and as many of 7 as there are parts.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +19,10 @@ from acestep_cli.models.qwen3 import Qwen3Config, Qwen3Model
 from acestep_cli.pipeline.plan import Plan as SongPlan
 from acestep_cli.pipeline.prompts import instruction_for
 from training.band.captions import caption_of
-from training.band.recipes import FASTEST, SLOWEST, draw_recipe
-from training.band.score import Recipe
-from training.band.tuning import nearest_clock, played_bpm
+from training.band.recipes import FASTEST, MODES, SLOWEST, draw_recipe
+from training.band.score import PARTS, Recipe
+from training.band.styles import STYLES
+from training.band.tuning import NOTE_NAMES, nearest_clock, played_bpm
 from training.loop import Plan, Run, train
 from training.renderer.attention import use_plain_attention
 from training.renderer.sizes import TEXT_ENCODER
@@ -33,8 +34,10 @@ PROMPTS = 64
 FIRST_BEAT = nearest_clock(SLOWEST)
 BEATS = nearest_clock(FASTEST) - FIRST_BEAT + 1
 _BARS = nearest_clock(FASTEST / 2) + 1
-# How strong a direction is said: a state has 128 squares in all.
-STRENGTH = 4.0
+# How many directions there are for beats, bars, keys, styles and parts.
+_GROUPS = (BEATS, _BARS, len(MODES) * len(NOTE_NAMES), len(STYLES), len(PARTS))
+# How strong a direction is said, and those for style and parts: a state has 128 squares in all.
+STRENGTH, _WEAKER = 4.0, 2.5
 _TASKS = (("text2music", 0.8), ("repaint", 0.2))
 
 
@@ -77,7 +80,7 @@ def train_reader(run: Run) -> Reader:
     def loss(told: Told) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.autocast(told.ids.device.type, torch.bfloat16):
             states = reader.text(told.ids)
-        return misread(states, told, reader.sense), {"right": _right(states, told, reader.sense)}
+        return misread(states, told, reader.sense), _right(states, told, reader.sense)
 
     return train(reader, PLAN, draw, loss, run)  # type: ignore[return-value]
 
@@ -106,13 +109,13 @@ def draw_told(random: np.random.Generator, count: int) -> Told:
 
 def directions(width: int) -> Tensor:
     """Fixed orthonormal directions [n, width]."""
-    drawn = torch.randn(BEATS + _BARS, width, generator=torch.Generator().manual_seed(9))
+    drawn = torch.randn(sum(_GROUPS), width, generator=torch.Generator().manual_seed(9))
     return torch.linalg.qr(drawn.T).Q.T.contiguous()
 
 
 def misread(states: Tensor, told: Told, sense: Tensor) -> Tensor:
     """Mean square error, summed over the directions, of what states [M, L, width] show: the last
-    one its clocks, all others no beat, so that it can be told from them."""
+    one what is asked for, all others no beat, so that it can be told from them."""
     error = (_said(states, told, sense) - told.shown).square().sum(1).mean()
     others = told.mask.clone()
     others.scatter_(1, told.last[:, None], False)
@@ -125,10 +128,13 @@ def beat_of(bpm: float) -> int:
 
 
 def _shown(recipe: Recipe) -> Tensor:
-    shown = torch.zeros(BEATS + _BARS)
-    shown[beat_of(recipe.bpm)] = STRENGTH
-    shown[BEATS + nearest_clock(played_bpm(recipe.bpm) / recipe.beats)] = STRENGTH
-    return shown
+    beat, bar, key, style, parts = (torch.zeros(count) for count in _GROUPS)
+    beat[beat_of(recipe.bpm)] = STRENGTH
+    bar[nearest_clock(played_bpm(recipe.bpm) / recipe.beats)] = STRENGTH
+    key[MODES.index(recipe.mode) * len(NOTE_NAMES) + recipe.root] = STRENGTH
+    style[list(STYLES).index(recipe.style)] = _WEAKER
+    parts[[PARTS.index(part) for part in recipe.parts]] = _WEAKER
+    return torch.cat([beat, bar, key, style, parts])
 
 
 def _said(states: Tensor, told: Told, sense: Tensor) -> Tensor:
@@ -137,10 +143,19 @@ def _said(states: Tensor, told: Told, sense: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _right(states: Tensor, told: Told, sense: Tensor) -> Tensor:
-    """The share of prompts whose beat is read as its own clock or the next one."""
-    said, shown = _said(states, told, sense)[:, :BEATS], told.shown[:, :BEATS]
-    return ((said.argmax(1) - shown.argmax(1)).abs() <= 1).float().mean()
+def _right(states: Tensor, told: Told, sense: Tensor) -> dict[str, Tensor]:
+    """The share of prompts whose beat is read as its own clock or the next one, and of those whose
+    key, style and parts are read."""
+    said = _said(states, told, sense).split(_GROUPS, dim=1)
+    shown = told.shown.split(_GROUPS, dim=1)
+    beat, _, key, style, _ = (
+        (one.argmax(1) - other.argmax(1)).abs() for one, other in zip(said, shown, strict=True)
+    )
+    parts = ((said[-1] > _WEAKER / 2) == (shown[-1] > 0)).all(1)
+    right = {"beats": beat <= 1, "keys": key == 0, "styles": style == 0, "parts": parts}
+    return {name: found.float().mean() for name, found in right.items()}
 
 
-assert math.sqrt(TEXT_ENCODER.stack.width) > STRENGTH * math.sqrt(2)
+# All that may be said at once leaves room for the rest of a state.
+_MOST = 3 * STRENGTH**2 + (1 + len(PARTS)) * _WEAKER**2
+assert TEXT_ENCODER.stack.width > _MOST

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -15,13 +17,20 @@ def test_directions_do_not_mix() -> None:
     assert torch.allclose(sense @ sense.T, torch.eye(len(sense)), atol=1e-5)
 
 
-def test_a_prompt_shows_its_beat_and_its_bar() -> None:
+def test_a_prompt_shows_what_it_asks_for() -> None:
+    songs = [
+        recipe(style="pop", bpm=bpm, meter=meter, root=root, mode=mode)
+        for bpm, meter in ((60, 4), (180, 4), (180, 6), (60, 3), (120, 4))
+        for root, mode in ((0, "major"), (0, "minor"), (11, "minor"))
+    ]
+    songs += [replace(songs[0], style="jazz"), replace(songs[0], parts=("drums",))]
     seen = set()
-    for bpm, meter in ((60, 4), (180, 4), (180, 6), (60, 3), (120, 4)):
-        shown = reading._shown(recipe(style="pop", bpm=bpm, meter=meter))
-        assert int((shown > 0).sum()) == 2
+    for song in songs:
+        shown = reading._shown(song)
+        assert int((shown > 0).sum()) == 4 + len(song.parts)
+        assert shown.square().sum() <= reading._MOST
         seen.add(tuple(shown.nonzero().flatten().tolist()))
-    assert len(seen) == 5
+    assert len(seen) == len(songs)
 
 
 def test_the_last_token_is_asked() -> None:
@@ -35,8 +44,11 @@ def test_what_is_said_is_measured() -> None:
     told = reading.draw_told(np.random.default_rng(2), 4)
     sense = reading.directions(128)
     states = torch.zeros(4, told.ids.shape[1], 128)
-    assert torch.isclose(reading.misread(states, told, sense), torch.tensor(32.0))
+    asked = told.shown.square().sum(1).mean()
+    assert asked > 48  # three at full strength, and more
+    assert torch.isclose(reading.misread(states, told, sense), asked)
     states[torch.arange(4), told.last] = told.shown @ sense
     assert reading.misread(states, told, sense) < 1e-6
+    assert all(right == 1 for right in reading._right(states, told, sense).values())
     states[0, 1] = sense[3]
     assert reading.misread(states, told, sense) > 1e-3
