@@ -12,6 +12,7 @@ import torch
 from platformdirs import user_cache_path
 
 from acestep_cli import demo
+from acestep_cli.errors import ExitCode
 from acestep_cli.weights.demonstration import is_whole
 from training.export import write_set
 from training.loop import Run
@@ -40,11 +41,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"--start: {problem}")
     run = Run(options.state, options.share, options.device, options.workers)
     trained = [stage for stage in stages if stage != "export"]
-    is_alone = options.processes == 1 or len(trained) < 2
-    (train_stages if is_alone else train_side_by_side)(trained, run)
+    train = train_side_by_side if options.processes > 1 and len(trained) > 1 else train_stages
+    try:
+        train(trained, run)
+    except ChildProcessError as problem:
+        return _stop(str(problem), options.state, 1)
+    except KeyboardInterrupt:
+        return _stop("stopped", options.state, ExitCode.INTERRUPTED)
     if "export" in stages:
         write_set(options.out, run)
     return 0
+
+
+def _stop(said: str, state: Path, status: int) -> int:
+    print(f"{said}; the same command goes on from {state}", file=sys.stderr)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,7 +112,10 @@ def _parser() -> argparse.ArgumentParser:
         help="that train: two stages at once, or one after the other (default: %(default)s)",
     )
     parser.add_argument(
-        "--threads", type=int, default=1, help="of torch, for each process (default: %(default)s)"
+        "--threads",
+        type=_threads,
+        default=1,
+        help="of torch, for each process (default: %(default)s)",
     )
     return parser
 
@@ -129,8 +143,16 @@ def _device(text: str) -> str:
 
 
 def _workers(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 up")
+    return _whole(text, 0)
+
+
+def _threads(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from {least} up")
     return int(text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
@@ -40,11 +41,12 @@ def train_side_by_side(stages: Sequence[str], run: Run) -> None:
     them fails, and ends the other, whose state is kept as of its last save.
     """
     begun: list[SpawnProcess] = []
+    context = multiprocessing.get_context("spawn")
     wanted = {*stages, "codes"} if {"renderer", "planner"} & set(stages) else set(stages)
 
     def begin(*part: str) -> SpawnProcess:
         kept = [stage for stage in part if stage in wanted]
-        process = multiprocessing.get_context("spawn").Process(
+        process = context.Process(
             target=_train_while_wanted,
             args=(kept, run, torch.get_num_threads()),
             name=" and ".join(kept),
@@ -55,12 +57,12 @@ def train_side_by_side(stages: Sequence[str], run: Run) -> None:
 
     try:
         codes, autoencoder = begin("codes"), begin("decoder", "encoder")
-        _await(codes, begun)
+        _await_one_of((codes,), begun)
         renderer = begin("renderer")
         _await_one_of((autoencoder, renderer), begun)
         planner = begin("planner")
         for process in (autoencoder, renderer, planner):
-            _await(process, begun)
+            _await_one_of((process,), begun)
     finally:
         for process in begun:
             process.terminate()
@@ -76,6 +78,7 @@ def _train_while_wanted(stages: Sequence[str], run: Run, threads: int) -> None:
         parent.join()
         os._exit(1)
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this
     threading.Thread(target=end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     train_stages(stages, run)
@@ -91,7 +94,3 @@ def _await_one_of(awaited: Sequence[SpawnProcess], begun: Sequence[SpawnProcess]
         if is_done:
             return
         wait([process.sentinel for process in begun if process.is_alive()])
-
-
-def _await(process: SpawnProcess, begun: Sequence[SpawnProcess]) -> None:
-    _await_one_of((process,), begun)

@@ -61,11 +61,16 @@ def test_two_processes_make_what_one_makes(tmp_path: Path) -> None:
         torch.testing.assert_close(one[stage]["mean"], two[stage]["mean"], rtol=0, atol=0)
 
 
-def test_what_fails_in_a_process_ends_the_training(tmp_path: Path) -> None:
+def test_what_fails_in_a_process_ends_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "codes.pt").write_bytes(b"no state")
-    stages = ("renderer", "planner")
-    with pytest.raises(ChildProcessError, match="the training of codes failed"):
-        main([*TRIAL, "--state", str(tmp_path), "--out", str(tmp_path / "set"), *stages])
+    out = tmp_path / "set"
+    stages = ("renderer", "planner", "export")
+    assert main([*TRIAL, "--state", str(tmp_path), "--out", str(out), *stages]) == 1
+    told = f"the training of codes failed; the same command goes on from {tmp_path}\n"
+    assert capsys.readouterr().err == told
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,7 @@ def test_what_fails_in_a_process_ends_the_training(tmp_path: Path) -> None:
         (("decode",), "decode is none of decoder, encoder, codes, renderer, planner, export"),
         (("--device", "abacus"), "abacus is not at hand: cpu is, and cuda with a GPU"),
         (("--processes", "3"), "invalid choice: 3 (choose from 1, 2)"),
+        (("--threads", "0"), "0 is no whole number from 1 up"),
         (("--workers", "-1"), "-1 is no whole number from 0 up"),
         (("--start", "nowhere"), "--start nowhere holds no whole set"),
     ],
