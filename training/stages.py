@@ -26,6 +26,9 @@ TRAINERS: Mapping[str, Callable[[Run], object]] = {
     "renderer": train_renderer,
     "planner": train_planner,
 }
+# What a process does from its start to its end, codes first.
+PARTS = (("codes",), ("decoder", "encoder"), ("renderer",), ("planner",))
+BUILT_ON_CODES = {"renderer", "planner"}
 
 
 def train_stages(stages: Sequence[str], run: Run) -> None:
@@ -42,27 +45,23 @@ def train_side_by_side(stages: Sequence[str], run: Run) -> None:
     """
     begun: list[SpawnProcess] = []
     context = multiprocessing.get_context("spawn")
-    wanted = {*stages, "codes"} if {"renderer", "planner"} & set(stages) else set(stages)
-
-    def begin(*part: str) -> SpawnProcess:
-        kept = [stage for stage in part if stage in wanted]
-        process = context.Process(
-            target=_train_while_wanted,
-            args=(kept, run, torch.get_num_threads()),
-            name=" and ".join(kept),
-        )
-        process.start()
-        begun.append(process)
-        return process
-
+    wanted = {*stages, "codes"} if BUILT_ON_CODES & set(stages) else set(stages)
     try:
-        codes, autoencoder = begin("codes"), begin("decoder", "encoder")
-        _await_one_of((codes,), begun)
-        renderer = begin("renderer")
-        _await_one_of((autoencoder, renderer), begun)
-        planner = begin("planner")
-        for process in (autoencoder, renderer, planner):
-            _await_one_of((process,), begun)
+        for part in PARTS:
+            kept = [stage for stage in part if stage in wanted]
+            if not kept:
+                continue
+            if BUILT_ON_CODES & set(kept):
+                _await(begun[:1], begun)
+            _await(begun, begun, most=1)
+            process = context.Process(
+                target=_train_while_wanted,
+                args=(kept, run, torch.get_num_threads()),
+                name=" and ".join(kept),
+            )
+            process.start()
+            begun.append(process)
+        _await(begun, begun)
     finally:
         for process in begun:
             process.terminate()
@@ -84,13 +83,16 @@ def _train_while_wanted(stages: Sequence[str], run: Run, threads: int) -> None:
     train_stages(stages, run)
 
 
-def _await_one_of(awaited: Sequence[SpawnProcess], begun: Sequence[SpawnProcess]) -> None:
-    """Wait until one of `awaited` is done. Raises ChildProcessError where one of `begun` failed."""
+def _await(processes: Sequence[SpawnProcess], begun: Sequence[SpawnProcess], most: int = 0) -> None:
+    """Wait until at most `most` of `processes` run.
+
+    Raises ChildProcessError where one of `begun`, of which they are some, has failed.
+    """
     while True:
-        is_done = not all(process.is_alive() for process in awaited)
+        running = [process for process in begun if process.is_alive()]  # before what may end them
         for process in begun:
             if process.exitcode:
                 raise ChildProcessError(f"the training of {process.name} failed")
-        if is_done:
+        if sum(process in running for process in processes) <= most:
             return
-        wait([process.sentinel for process in begun if process.is_alive()])
+        wait([process.sentinel for process in running])

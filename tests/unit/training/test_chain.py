@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+from collections.abc import Sequence
+from multiprocessing import connection
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -14,6 +19,7 @@ from acestep_cli.weights import places
 from acestep_cli.weights.demonstration import DEMO, is_whole
 from training.__main__ import PACKAGED, STAGES, STATE, main
 from training.autoencoder import layers
+from training.stages import _await
 
 TRIAL = ("--share", "1e-6")
 ALONE = ("--processes", "1")
@@ -71,6 +77,34 @@ def test_what_fails_in_a_process_ends_the_training(
     told = f"the training of codes failed; the same command goes on from {tmp_path}\n"
     assert capsys.readouterr().err == told
     assert not out.exists()
+
+
+class Ending:
+    """A process that fails right after it was asked how it ended, and had not."""
+
+    name = "codes"
+
+    def __init__(self) -> None:
+        self.sentinel, self._held = multiprocessing.Pipe(duplex=False)
+
+    def is_alive(self) -> bool:
+        return not self._held.closed
+
+    @property
+    def exitcode(self) -> int | None:
+        code = None if self.is_alive() else 1
+        self._held.close()
+        return code
+
+
+def test_what_ends_while_it_is_asked_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait_a_moment(sentinels: Sequence[Connection]) -> None:
+        assert connection.wait(sentinels, timeout=0)
+
+    monkeypatch.setattr("training.stages.wait", wait_a_moment)
+    process: Any = Ending()
+    with pytest.raises(ChildProcessError, match="codes failed"):
+        _await([process], [process])
 
 
 @pytest.mark.parametrize(
