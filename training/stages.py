@@ -27,8 +27,8 @@ TRAINERS: Mapping[str, Callable[[Run], object]] = {
     "planner": train_planner,
 }
 # What a process does from its start to its end, codes first.
-PARTS = (("codes",), ("decoder", "encoder"), ("renderer",), ("planner",))
-BUILT_ON_CODES = {"renderer", "planner"}
+_PARTS = (("codes",), ("decoder", "encoder"), ("renderer",), ("planner",))
+_BUILT_ON_CODES = {"renderer", "planner"}
 
 
 def train_stages(stages: Sequence[str], run: Run) -> None:
@@ -45,13 +45,13 @@ def train_side_by_side(stages: Sequence[str], run: Run) -> None:
     """
     begun: list[SpawnProcess] = []
     context = multiprocessing.get_context("spawn")
-    wanted = {*stages, "codes"} if BUILT_ON_CODES & set(stages) else set(stages)
+    wanted = {*stages, "codes"} if _BUILT_ON_CODES & set(stages) else set(stages)
     try:
-        for part in PARTS:
+        for part in _PARTS:
             kept = [stage for stage in part if stage in wanted]
             if not kept:
                 continue
-            if BUILT_ON_CODES & set(kept):
+            if _BUILT_ON_CODES & set(kept):
                 _await(begun[:1], begun)
             _await(begun, begun, most=1)
             process = context.Process(
