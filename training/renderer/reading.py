@@ -39,6 +39,9 @@ _GROUPS = (BEATS, _BARS, len(MODES) * len(NOTE_NAMES), len(STYLES), len(PARTS))
 # How strong a direction is said, and those for style and parts: a state has 128 squares in all.
 STRENGTH, _WEAKER = 4.0, 2.5
 _TASKS = (("text2music", 0.8), ("repaint", 0.2))
+# Seconds that a prompt says, from the first to the last. Told of 10, 20 and 30 alone, it read a key
+# beside "10 seconds" and none beside "5 seconds".
+_LENGTHS = (2, 240)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def draw_told(random: np.random.Generator, count: int) -> Told:
     rows = []
     for recipe in recipes:
         task = "text2music" if random.random() < _TASKS[0][1] else "repaint"
-        seconds = float(random.choice((10, 10, 20, 30)))
+        seconds = float(random.integers(_LENGTHS[0], _LENGTHS[1] + 1))
         plan = SongPlan(
             caption=caption_of(recipe, random),
             lyrics="",

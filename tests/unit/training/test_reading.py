@@ -40,6 +40,14 @@ def test_the_last_token_is_asked() -> None:
         assert not row[last + 1 :].any()
 
 
+def test_prompts_say_lengths_of_all_kinds() -> None:
+    told = reading.draw_told(np.random.default_rng(3), 200)
+    texts = [tokenizer().decode(row.tolist()) for row in told.ids]
+    said = {text.partition("duration: ")[2].split()[0] for text in texts}
+    assert len(said) > 100
+    assert {len(digits) for digits in said} == {1, 2, 3}
+
+
 def test_what_is_said_is_measured() -> None:
     told = reading.draw_told(np.random.default_rng(2), 4)
     sense = reading.directions(128)
