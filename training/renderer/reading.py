@@ -38,10 +38,10 @@ _BARS = nearest_clock(FASTEST / 2) + 1
 _GROUPS = (BEATS, _BARS, len(MODES) * len(NOTE_NAMES), len(STYLES), len(PARTS))
 # How strong a direction is said, and those for style and parts: a state has 128 squares in all.
 STRENGTH, _WEAKER = 4.0, 2.5
-_TASKS = (("text2music", 0.8), ("repaint", 0.2))
+_NEW = 0.8  # how often a prompt asks for a new song, else for a repaint
 # Seconds that a prompt says, from the first to the last. Told of 10, 20 and 30 alone, it read a key
 # beside "10 seconds" and none beside "5 seconds".
-_LENGTHS = (2, 240)
+_SHORTEST, _LONGEST = 2, 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ def draw_told(random: np.random.Generator, count: int) -> Told:
     recipes = [draw_recipe(random) for _ in range(count)]
     rows = []
     for recipe in recipes:
-        task = "text2music" if random.random() < _TASKS[0][1] else "repaint"
-        seconds = float(random.integers(_LENGTHS[0], _LENGTHS[1] + 1))
+        task = "text2music" if random.random() < _NEW else "repaint"
+        seconds = float(random.integers(_SHORTEST, _LONGEST, endpoint=True))
         plan = SongPlan(
             caption=caption_of(recipe, random),
             lyrics="",
