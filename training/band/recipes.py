@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,9 @@ BANDS: dict[str, tuple[str, ...]] = {
 }
 # How often each time signature is drawn; styles that have no bars in 6/8 play 4/4.
 _METERS = {4: 0.6, 3: 0.2, 6: 0.2}
+# How often a song of a training is put into 6/8 where its style has that: few do, and bars of two
+# beats, drawn as rarely as they are asked for, were learnt last.
+_EIGHTHS = 0.25
 _WITHHELD = 0.1
 
 
@@ -39,6 +43,13 @@ def draw_recipe(
         )
         if is_withheld(recipe) == withheld:
             return recipe
+
+
+def in_eighths(recipe: Recipe, random: np.random.Generator) -> Recipe:
+    """The recipe, or where its style can often the same in 6/8."""
+    if 6 in STYLES[recipe.style].bars and random.random() < _EIGHTHS:
+        return replace(recipe, meter=6)
+    return recipe
 
 
 def is_withheld(recipe: Recipe) -> bool:

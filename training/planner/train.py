@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from training.band.compose import compose
-from training.band.recipes import draw_recipe
+from training.band.recipes import draw_recipe, in_eighths
 from training.band.score import Score
 from training.codes import Codes, train_codes
 from training.latents import Latents, latents_of
@@ -18,7 +18,7 @@ from training.renderer.attention import use_plain_attention
 from training.renderer.tasks import heard
 from training.renderer.weights import set_first_weights
 
-PLAN = Plan("planner", steps=10000, rate=2e-3, warmup=200, decay=0.997, stretch=3)
+PLAN = Plan("planner", steps=12000, rate=2e-3, warmup=200, decay=0.997, stretch=3)
 SONGS, TEXTS = 8, 48
 # How often a batch is one of texts alone: short, so that many teach at once what words mean.
 _TEXT_SHARE = 0.25
@@ -65,7 +65,8 @@ def batch(step: int, codes: Codes) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _songs(count: int, seconds: int, random: np.random.Generator) -> list[Score]:
-    return [compose(draw_recipe(random), float(seconds), random) for _ in range(count)]
+    recipes = [in_eighths(draw_recipe(random), random) for _ in range(count)]
+    return [compose(recipe, float(seconds), random) for recipe in recipes]
 
 
 def padded(rows: list[Sequence]) -> tuple[Tensor, Tensor, Tensor]:

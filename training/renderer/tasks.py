@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.band.compose import compose
-from training.band.recipes import draw_recipe
+from training.band.recipes import draw_recipe, in_eighths
 from training.band.score import PARTS, Recipe, Score
 from training.band.singing import line_of
 from training.band.styles import STYLES
@@ -43,12 +43,12 @@ TRACKS: Mapping[str, str] = {
 }
 # How often each task is shown.
 SHARES: Mapping[str, float] = {
-    "text2music": 0.46,
-    "repaint": 0.08,
-    "extract": 0.18,
-    "lego": 0.1,
-    "complete": 0.1,
-    "cover": 0.08,
+    "text2music": 0.6,
+    "repaint": 0.06,
+    "extract": 0.14,
+    "lego": 0.07,
+    "complete": 0.07,
+    "cover": 0.06,
 }
 # How much the errors of an example count, where it is not 1. The errors of all that has to be
 # guessed would hide those of what is in the source, which can be copied, as extraction does, or
@@ -68,9 +68,6 @@ _SOUNDS: Mapping[str, slice] = {
 _SOUNDING = 4.0
 # How often an extraction is learnt at time 1: the package makes it in one step from there.
 _AT_ONCE = 0.7
-# How often a song is put into 6/8 where its style has that: few do, and bars of two beats, drawn as
-# rarely as they are asked for, were learnt last.
-_EIGHTHS = 0.25
 # How much the place in the bar counts in songs from words, by meter: strokes of drums that are left
 # out or made on every beat are those whose bar is not known.
 _BARS: Mapping[int, float] = {4: 1.0, 3: 2.0, 6: 4.0}
@@ -81,7 +78,7 @@ _VOICE = 32.0
 # those alone, neighbours among the vowels were mixed up.
 _SUNG = 0.35
 # How often a song has a reference, and how often its words then leave the instruments to that.
-_REFERRED, _UNNAMED = 0.5, 0.7
+_REFERRED, _UNNAMED = 0.25, 0.7
 TIMBRE_FRAMES, _CROPS = 750, 3
 # Tones whose multiple is even are the same in both halves of the clock: bass notes with an odd one,
 # this loud in all within so many frames, tell the halves apart.
@@ -113,7 +110,7 @@ def draw_example(
 ) -> Example:
     """An example of a task drawn by its share; without `hints` there are no covers."""
     task = str(random.choice(list(SHARES), p=list(SHARES.values())))
-    recipe = _in_eighths(draw_recipe(random, styles), random)
+    recipe = in_eighths(draw_recipe(random, styles), random)
     if task == "repaint":
         return _repaint(_play(recipe, frames, random), random)
     if task == "cover" and hints is not None:
@@ -121,13 +118,6 @@ def draw_example(
     if task in ("extract", "lego", "complete"):
         return _tracks(task, _in_company(recipe, random), frames, random)
     return _song(_sung(recipe, random), frames, random)
-
-
-def _in_eighths(recipe: Recipe, random: np.random.Generator) -> Recipe:
-    """The recipe, or where its style can often the same in 6/8."""
-    if 6 in STYLES[recipe.style].bars and random.random() < _EIGHTHS:
-        return replace(recipe, meter=6)
-    return recipe
 
 
 def _sung(recipe: Recipe, random: np.random.Generator) -> Recipe:

@@ -18,9 +18,11 @@ from acestep_cli.weights.tokenizer import Tokenizer
 from tests.unit.training.test_band import recipe
 from training.band.compose import compose
 from training.band.score import Score
+from training.band.styles import STYLES
 from training.band.tuning import clock_bpm
 from training.planner import texts
 from training.planner.network import PLANNER, Planner
+from training.planner.train import _songs as songs_of
 from training.planner.train import padded
 from training.renderer.reading import FIRST_BEAT
 from training.renderer.weights import set_first_weights
@@ -139,3 +141,10 @@ def test_a_batch_of_texts_alone_is_learnt_from() -> None:
     (text + codes + beat).backward()
     assert planner.model.norm.weight.grad is not None
     assert torch.isfinite(planner.model.norm.weight.grad).all()
+
+
+def test_six_eighths_are_read_more_often_than_songs_have_them() -> None:
+    songs = [score.recipe for score in songs_of(400, 2, np.random.default_rng(4))]
+    able = [song.meter for song in songs if 6 in STYLES[song.style].bars]
+    assert 0.3 < able.count(6) / len(able) < 0.5
+    assert 6 not in {song.meter for song in songs if 6 not in STYLES[song.style].bars}

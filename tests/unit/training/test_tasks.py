@@ -11,7 +11,7 @@ import torch
 from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.prompts import instruction_for
 from tests.unit.training.test_band import recipe
-from training.band.recipes import draw_recipe
+from training.band.recipes import draw_recipe, in_eighths
 from training.band.score import VOWELS
 from training.band.styles import STYLES as BAND
 from training.latents import BAR, BASS, CHORDS, CLOCK, MELODY, PULSE, STROKES, VOWEL
@@ -138,7 +138,7 @@ def test_the_bar_counts_by_its_meter(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             tasks, "draw_recipe", lambda *_, meter=meter: recipe(style="folk", meter=meter)
         )
-        monkeypatch.setattr(tasks, "_EIGHTHS", 0.0)
+        monkeypatch.setattr(tasks, "in_eighths", lambda recipe, _: recipe)
         counts = example("text2music", monkeypatch).counts
         assert counts[BAR] == count
         assert (np.delete(counts, (BAR, VOWEL)) == 1).all()
@@ -256,4 +256,4 @@ def test_every_style_is_shown_and_those_learnt_last_twice() -> None:
 
 
 def _meter(style: str, random: np.random.Generator) -> int:
-    return tasks._in_eighths(draw_recipe(random, (style,)), random).meter
+    return in_eighths(draw_recipe(random, (style,)), random).meter
