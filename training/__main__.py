@@ -34,6 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--share {options.share:g} is a trial: name its own --state and --out")
     stages = options.stages or STAGES
     torch.set_num_threads(options.threads)
+    if options.out.exists() and not options.out.is_dir():
+        parser.error(f"--out {options.out} is no folder: name another")
+    try:  # before hours of training, not when its first state is saved
+        options.state.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        parser.error(f"--state {options.state} can be no folder ({problem.strerror}): name another")
     if options.start is not None:
         try:
             start_from(options.start, options.state, keeps_codes="codes" not in stages)

@@ -18,7 +18,7 @@ from training.silence import silence
 # Frames and songs of a batch, and how often it is drawn.
 SHAPES = ((250, 8, 0.8), (500, 4, 0.12), (750, 3, 0.08))
 DROPPED = 0.1
-TOLD = 12
+TOLD = 12  # prompts that the text encoder reads beside each batch, and is told what they say
 # Styles as often as they are shown: strokes of the slow one and of the swung one were learnt last.
 SHOWN = (*STYLES, "ballad", "jazz")
 # Near time 1 the words alone tell the beat, and how much more its errors count there. What is only

@@ -122,6 +122,7 @@ def test_what_ends_while_it_is_asked_is_not_missed(monkeypatch: pytest.MonkeyPat
         (("--threads", "0"), "0 is no whole number from 1 up"),
         (("--workers", "-1"), "-1 is no whole number from 0 up"),
         (("--start", "nowhere"), "--start nowhere holds no whole set"),
+        ((*TRIAL, "--out", os.devnull, "codes"), f"--out {os.devnull} is no folder"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -132,3 +133,17 @@ def test_what_makes_no_sense_is_refused(
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("below", ["", "state"])
+def test_a_state_that_can_be_no_folder_is_refused(
+    below: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine", "utf-8")
+    words = ("--state", str(file / below), "--out", str(tmp_path / "set"), "codes")
+    with pytest.raises(SystemExit) as ended:
+        main([*TRIAL, *words])
+    assert ended.value.code == 2
+    assert f"--state {file / below} can be no folder" in capsys.readouterr().err
+    assert file.read_text("utf-8") == "mine"
