@@ -15,11 +15,13 @@ class AceStepConfig:
 
     decoder: the DiT's blocks; encoder: blocks of the lyric, timbre, pooling and detokenizing stacks
     (the same widths unless the config has `encoder_*` keys); separate_encoder: the XL layout, whose
-    timbre encoder reads a class token.
+    timbre encoder reads a class token; layers: of the DiT; layer_types: of its layers and, by the
+    same index, of those of the other stacks, which may be deeper.
     """
 
     decoder: BlockConfig
     encoder: BlockConfig
+    layers: int
     layer_types: tuple[str, ...]
     in_channels: int
     latent_channels: int
@@ -47,6 +49,7 @@ class AceStepConfig:
         config = cls(
             decoder=decoder,
             encoder=_encoder_blocks(reader, decoder),
+            layers=layers,
             layer_types=_layer_types(reader, layers),
             in_channels=reader.integer("in_channels", 192),
             latent_channels=reader.integer("audio_acoustic_hidden_dim", 64),
@@ -144,17 +147,16 @@ def _encoder_blocks(reader: ConfigReader, decoder: BlockConfig) -> BlockConfig:
 
 
 def _layer_types(reader: ConfigReader, layers: int) -> tuple[str, ...]:
-    """One entry a layer; absent, even indices slide and odd ones are full (pipeline facts 1.3)."""
-    if not reader.boolean("use_sliding_window", default=True):
-        return ("full_attention",) * layers
+    """At least one entry a layer; absent, even indices slide and odd ones are full (pipeline facts
+    1.3)."""
+    known = ("sliding_attention", "full_attention")
     given = reader.raw.get("layer_types")
     if given is None:
-        return tuple(
-            "sliding_attention" if index % 2 == 0 else "full_attention" for index in range(layers)
-        )
-    known = {"sliding_attention", "full_attention"}
-    if not isinstance(given, list) or len(given) < layers or not set(given) <= known:
-        raise ValueError(f"`layer_types` must list {layers} of {sorted(known)}")
+        given = [known[index % 2] for index in range(layers)]
+    if not isinstance(given, list) or len(given) < layers or not all(one in known for one in given):
+        raise ValueError(f"`layer_types` must list {layers} or more of {sorted(known)}")
+    if not reader.boolean("use_sliding_window", default=True):
+        return ("full_attention",) * len(given)
     return tuple(given)
 
 

@@ -71,7 +71,7 @@ class DiT(nn.Module):
         self.condition_embedder = Linear(config.encoder.hidden, block.hidden)
         self.layers = nn.ModuleList(
             DiTLayer(block, window_of(block, config.layer_types, index))
-            for index in range(len(config.layer_types))
+            for index in range(config.layers)
         )
         self.norm_out = RMSNorm(block.hidden, block.eps)
         self.scale_shift_table = nn.Parameter(torch.empty(1, 2, block.hidden))

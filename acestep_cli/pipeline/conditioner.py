@@ -6,7 +6,7 @@ the condition encoder. Items run one at a time, so nothing is ever padded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -19,6 +19,7 @@ from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.prompts import (
     CAPTION_TOKENS,
     LYRIC_TOKENS,
+    StemWords,
     caption_prompt,
     fit_caption,
     lyric_prompt,
@@ -57,24 +58,31 @@ class TextFeatures:
 
 
 def write_words(
-    plan: Plan, instruction: str, seconds: float, tokenizer: TextTokenizer, parity: Parity
+    plan: Plan,
+    instruction: str,
+    seconds: float,
+    tokenizer: TextTokenizer,
+    parity: Parity,
+    stem: StemWords | None = None,
 ) -> Words:
-    """Prompts and tokens of `plan`; `seconds` is the length that the prompt tells.
+    """Prompts and tokens of `plan`; `seconds` is the length that the prompt tells, `stem` what a
+    checkpoint trained on stems reads beside the caption.
 
     A caption too long for 256 tokens is shortened so that the metadata stays; lyrics beyond 2048
     tokens cannot be read: both with a warning.
     """
-    caption, lyrics = plan.caption, plan.lyrics
+    caption, lyrics, song = plan.caption, plan.lyrics, stem.song if stem is not None else ""
     warnings = []
-    smuggled = tokenizer.added_in(caption) + tokenizer.added_in(lyrics)
+    smuggled = [token for text in (caption, lyrics, song) for token in tokenizer.added_in(text)]
     if smuggled and not parity.prompts_as_typed:
-        caption, lyrics = neutralise(caption, smuggled), neutralise(lyrics, smuggled)
+        caption, lyrics, song = (neutralise(text, smuggled) for text in (caption, lyrics, song))
+        stem = None if stem is None else replace(stem, song=song)
         warnings.append(("special_tokens", f"{smuggled[0]} in the text is read as plain words"))
     metas = metas_text(plan, seconds)
     if parity.prompts_as_typed:
-        prompt, lost = caption_prompt(instruction, caption, metas), 0
+        prompt, lost = caption_prompt(instruction, caption, metas, stem), 0
     else:
-        prompt, lost = fit_caption(instruction, caption, metas, tokenizer.encode)
+        prompt, lost = fit_caption(instruction, caption, metas, tokenizer.encode, stem=stem)
     if lost:
         warnings.append(
             (

@@ -52,8 +52,9 @@ class Extent:
 
         Regions are in seconds of the source; they may begin before it (down to minus the longest
         song) or end behind it, and then the result is longer. minus infinity and infinity are its
-        start and end; no region means all of it. upstream: silence is counted in samples as
-        upstream does (cut, not rounded), and nothing is refused.
+        start and end; no region means all of it. upstream: silence is cut to whole samples and not
+        rounded, regions are moved by what it was before that and not held within the result, and
+        nothing is refused.
 
         UsageError for a region that is no span of time, that is shorter than a frame (0.04 s), that
         does not touch the source or that overlaps another, and for a result above 600 s.
@@ -62,7 +63,8 @@ class Extent:
         if not upstream:
             _refuse(asked, source)
         count = math.trunc if upstream else round
-        before = count(max([0.0, *(-start for start, _ in asked)]) * SAMPLE_RATE) / SAMPLE_RATE
+        early = max([0.0, *(-start for start, _ in asked)])
+        before = count(early * SAMPLE_RATE) / SAMPLE_RATE
         after = count(max([0.0, *(end - source for _, end in asked)]) * SAMPLE_RATE) / SAMPLE_RATE
         total = before + source + after
         if total > LONGEST_SECONDS + FRAME_SECONDS and not upstream:
@@ -71,7 +73,8 @@ class Extent:
                 "use a shorter source or add less",
             )
         found = asked or [(0.0, source)]
-        shifted = ((max(0.0, start + before), min(total, end + before)) for start, end in found)
+        shift, last = (early, math.inf) if upstream else (before, total)
+        shifted = ((max(0.0, start + shift), min(last, end + shift)) for start, end in found)
         return cls(source, before, after, _joined(shifted))
 
     @property

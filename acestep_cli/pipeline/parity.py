@@ -20,7 +20,8 @@ class Parity:
     cover_steps_before_override: the plain base model counts the steps of `audio_cover_strength`
         before a custom schedule replaces the number of steps.
     turbo_step_limit: most steps of a turbo checkpoint (the original's handler: 8).
-    unplanned_duration: without a known duration the prompt says 30 seconds and 120 s are made.
+    unplanned_duration: without a known duration the prompt says 30 seconds, audio codes go on until
+        the planner ends them, and without codes 120 s are made.
     untrimmed: at least 128 frames (5.12 s) are made and nothing is cut.
     regions_in_lego: step injection, blend and splice act on lego too.
     cover_strength_everywhere: `audio_cover_strength` below 1 acts on every task.

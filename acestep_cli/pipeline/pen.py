@@ -18,7 +18,7 @@ from acestep_cli.pipeline.writer import Task, Writer
 from acestep_cli.request.codes import CODES_PER_SECOND, MAX_CODE
 from acestep_cli.weights.tokenizer import Tokenizer
 
-# Most tokens of metadata with lyrics (planner facts 4.4).
+# Most tokens of metadata with lyrics, or of codes where nobody knows a length (planner facts 4.4).
 TEXT_TOKENS = 3500
 
 
@@ -67,9 +67,11 @@ class Pen:
         """Metadata and lyrics."""
         return self._metadata(self._text(prompt, self.tools.grammar.understand(forced)))
 
-    def codes(self, prompts: tuple[str, ...], seconds: float) -> tuple[int, ...]:
-        """Audio codes of `seconds`."""
-        budget, total = code_budget(seconds), int(seconds * CODES_PER_SECOND)
+    def codes(self, prompts: tuple[str, ...], seconds: float | None) -> tuple[int, ...]:
+        """Audio codes of `seconds`; None: until the model ends them, at most 700 s."""
+        budget, total = TEXT_TOKENS, None
+        if seconds is not None:
+            budget, total = code_budget(seconds), int(seconds * CODES_PER_SECOND)
         run = self.tools.grammar.codes(seconds if self.tools.constrained else None)
         written = self._write(prompts, run, budget, unit="codes", total=total)
         first = self.tools.tokenizer.require("<|audio_code_0|>")

@@ -197,7 +197,9 @@ class Planner:
     ) -> Thought:
         """The second phase: codes behind the caption that was asked for and what was reasoned;
         without a first phase that is the metadata as given."""
-        duration = plan_of(thought.wish).duration
+        duration = thought.wish.duration
+        if not self.parity.unplanned_duration:
+            duration = plan_of(thought.wish).duration
         known = replace(thought.wish, duration=duration)
         words = known if known.final_caption else replace(known, caption=asked.caption)
         caption, lyrics = pen.plain(words.caption, words.lyrics)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.sampler import SamplingOptions
 from acestep_cli.pipeline.schedule import (
-    TURBO_STEP_LIMIT,
     Schedule,
     base_schedule,
     flow_edit_schedule,
     turbo_schedule,
 )
+from acestep_cli.pipeline.turbo_times import TURBO_STEP_LIMIT
 from acestep_cli.pipeline.wavelet import Correction
 from acestep_cli.request import SongRequest
 

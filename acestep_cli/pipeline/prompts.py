@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from acestep_cli.pipeline.plan import Plan
 
@@ -15,6 +17,22 @@ _REPAINT = "Repaint the mask area based on the given conditions:"
 _COVER = "Generate audio semantic tokens based on the given conditions:"
 
 Encode = Callable[[str], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class StemWords:
+    """What checkpoints trained on single stems (`is_lego_sft`) read around a caption: `song`, the
+    style of the whole song, and whether the mask says where to make sound (facts 3.5)."""
+
+    song: str
+    masked: bool
+
+    def around(self, caption: str, instruction: str) -> str:
+        """The lines that stand for `caption`; an instruction about a segment has no whole song."""
+        lines = [f"Local: {caption}", f"Mask Control: {str(self.masked).lower()}"]
+        if "a segment" not in instruction.lower():
+            lines.insert(0, f"Global: {self.song}")
+        return "\n".join(lines)
 
 
 def instruction_for(task: str, tracks: Sequence[str] = ()) -> str:
@@ -43,11 +61,15 @@ def metas_text(plan: Plan, seconds: float) -> str:
     )
 
 
-def caption_prompt(instruction: str, caption: str, metas: str) -> str:
+def caption_prompt(
+    instruction: str, caption: str, metas: str, stem: StemWords | None = None
+) -> str:
     """The caption prompt; an instruction without a final colon gets one."""
     if not instruction.endswith(":"):
         instruction += ":"
     body = _caption_body(caption)
+    if stem is not None:
+        body = stem.around(body, instruction)
     return f"# Instruction\n{instruction}\n\n# Caption\n{body}\n\n# Metas\n{metas}<|endoftext|>\n"
 
 
@@ -57,24 +79,30 @@ def lyric_prompt(language: str, lyrics: str) -> str:
 
 
 def fit_caption(
-    instruction: str, caption: str, metas: str, encode: Encode, limit: int = CAPTION_TOKENS
+    instruction: str,
+    caption: str,
+    metas: str,
+    encode: Encode,
+    limit: int = CAPTION_TOKENS,
+    stem: StemWords | None = None,
 ) -> tuple[str, int]:
     """The caption prompt within `limit` tokens and the number of characters that had to go.
 
     The prompt is cut on the right by the encoder, where the metadata stands: so the caption is
     shortened instead, word by word, and the metadata stays.
     """
-    prompt = caption_prompt(instruction, caption, metas)
+    write = partial(caption_prompt, instruction, metas=metas, stem=stem)
+    prompt = write(caption)
     if len(encode(prompt)) <= limit:
         return prompt, 0
     ends = [match.end() for match in re.finditer(r"\S+", caption)]
     low, high = 0, len(ends)  # words kept: `low` always fits (nothing left), `high` never
     while high - low > 1:
         middle = (low + high) // 2
-        shorter = caption_prompt(instruction, caption[: ends[middle - 1]], metas)
+        shorter = write(caption[: ends[middle - 1]])
         low, high = (middle, high) if len(encode(shorter)) <= limit else (low, middle)
     kept = caption[: ends[low - 1]] if low else ""
-    return caption_prompt(instruction, kept, metas), len(caption) - len(kept)
+    return write(kept), len(caption) - len(kept)
 
 
 def neutralise(text: str, special: Sequence[str]) -> str:

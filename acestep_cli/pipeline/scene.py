@@ -20,6 +20,7 @@ from acestep_cli.pipeline.hints import CodeNetworks, codes_of, hints_of
 from acestep_cli.pipeline.networks import Networks
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.plan import Plan
+from acestep_cli.pipeline.prompts import StemWords
 from acestep_cli.pipeline.sampler import SamplingOptions, never
 from acestep_cli.pipeline.schedule import Schedule
 from acestep_cli.pipeline.tasks import (
@@ -57,7 +58,8 @@ class SongJob:
     """All that shapes the sound of a batch beside its items.
 
     edit: what is done with a source, None for new songs; reference: float32 [2, S] at 48 kHz, the
-    sound whose timbre all items follow.
+    sound whose timbre all items follow; stem: what a checkpoint of single stems reads around the
+    caption, None for every other.
     """
 
     items: tuple[Item, ...]
@@ -70,6 +72,7 @@ class SongJob:
     retake_variance: float = 0.0
     edit: Edit | None = None
     reference: Samples | None = None
+    stem: StemWords | None = None
     parity: Parity = field(default_factory=Parity)
 
 

@@ -12,17 +12,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-TURBO_STEP_LIMIT = 20
-
-TURBO_TABLES = {
-    1: (1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125),
-    2: (1.0, 14 / 15, 6 / 7, 10 / 13, 2 / 3, 6 / 11, 0.4, 2 / 9),
-    3: (1.0, 21 / 22, 0.9, 5 / 6, 0.75, 9 / 14, 0.5, 0.3),
-}
-"""Turbo times of eight steps by shift, used when no number of steps is given."""
-
-TURBO_TIMES = tuple(sorted({time for table in TURBO_TABLES.values() for time in table}))[::-1]
-"""The 20 times that turbo checkpoints were distilled for, descending."""
+from acestep_cli.pipeline.turbo_times import (
+    TURBO_STEP_LIMIT,
+    TURBO_TABLES,
+    open_times,
+    snapped_times,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +25,12 @@ class Schedule:
     """The times of one run.
 
     times: descending, closed (the last one is where the run ends, normally 0), as stored;
-    exact: the same before they were stored; snapped: a custom time was moved to the nearest time
-    that the checkpoint knows; switch_base: the number of steps that `audio_cover_strength` is a
-    share of (None: the steps of the run).
+    exact: the same before they were stored; switch_base: the number of steps that
+    `audio_cover_strength` is a share of (None: the steps of the run).
     """
 
     times: tuple[float, ...]
     exact: tuple[float, ...]
-    snapped: bool = False
     switch_base: int | None = None
 
     @property
@@ -71,10 +64,9 @@ def turbo_schedule(
     `limit`, more are cut to it) evenly spaced times warped by `shift` (> 0). Without steps, the
     table of the shift nearest to 1, 2 or 3.
     """
-    wanted = _without_trailing_zeros(timesteps or ())[:limit]
+    wanted = open_times(timesteps or ())[:limit]
     if wanted:
-        exact = tuple(_nearest(TURBO_TIMES, time) for time in wanted)
-        return _closed(exact, dtype, snapped=exact != wanted)
+        return _closed(snapped_times(wanted), dtype)
     if steps:
         count = min(steps, limit)
         return _closed(tuple(_warp(1 - i / count, shift) for i in range(count)), dtype)
@@ -116,21 +108,10 @@ def flow_edit_schedule(
     return base_schedule(steps, shift, timesteps, dtype=dtype)
 
 
-def _closed(exact: tuple[float, ...], dtype: torch.dtype, *, snapped: bool = False) -> Schedule:
+def _closed(exact: tuple[float, ...], dtype: torch.dtype) -> Schedule:
     exact = (*exact, 0.0)
-    return Schedule(tuple(torch.tensor(exact, dtype=dtype).tolist()), exact, snapped)
+    return Schedule(tuple(torch.tensor(exact, dtype=dtype).tolist()), exact)
 
 
 def _warp(time: float, shift: float) -> float:
     return time if shift == 1 else shift * time / (1 + (shift - 1) * time)
-
-
-def _nearest(values: Sequence[float], wanted: float) -> float:
-    return min(values, key=lambda value: abs(value - wanted))
-
-
-def _without_trailing_zeros(times: Sequence[float]) -> tuple[float, ...]:
-    end = len(times)
-    while end and times[end - 1] == 0:
-        end -= 1
-    return tuple(times[:end])

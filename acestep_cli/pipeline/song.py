@@ -26,6 +26,7 @@ from acestep_cli.pipeline.decoder import decode_song, poll_of
 from acestep_cli.pipeline.flow_edit import FlowEditInputs, carrying, flow_edit
 from acestep_cli.pipeline.networks import Networks
 from acestep_cli.pipeline.noise import SeededNoise, derive_seed, mix_retake, song_noise
+from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.sampler import SamplerInputs, sample
 from acestep_cli.pipeline.scene import CancelPoll, Scene, scenes_of
 from acestep_cli.pipeline.scene import Item as Item
@@ -89,18 +90,23 @@ def _write(
 ) -> tuple[Words, Words | None]:
     """The words of the first condition and of the second: for the steps after the switch, or what
     a source that is carried elsewhere says of itself."""
-    plan, canvas, tokenizer = scene.item.plan, scene.canvas, networks.tokenizer
-    words = write_words(plan, canvas.instruction, canvas.seconds, tokenizer, job.parity)
+    plan, canvas = scene.item.plan, scene.canvas
+
+    def write(told: Plan, instruction: str) -> Words:
+        return write_words(
+            told, instruction, canvas.seconds, networks.tokenizer, job.parity, job.stem
+        )
+
+    words = write(plan, canvas.instruction)
     for code, message in words.warnings:
         observer(Warned(code, message))
     morph = job.edit.morph if job.edit is not None else None
     if morph is not None:
         origin = replace(plan, caption=morph.caption, lyrics=morph.lyrics)
-        told = write_words(origin, canvas.instruction, canvas.seconds, tokenizer, job.parity)
-        return words, told
+        return words, write(origin, canvas.instruction)
     if scene.later is None:
         return words, None
-    later = write_words(plan, scene.later.instruction, canvas.seconds, tokenizer, job.parity)
+    later = write(plan, scene.later.instruction)
     return words, crop(later, words) if job.parity.cropped_prompts else later
 
 

@@ -25,7 +25,7 @@ from acestep_cli.models.vae_fast_encoder import FastEncoder
 from acestep_cli.pipeline.decoder import CancelPoll, Progress, Tiling, encode_song, silent
 from acestep_cli.pipeline.noise import derive_seed
 from acestep_cli.pipeline.sampler import never
-from acestep_cli.pipeline.tasks import SAMPLE_RATE, silence_frames
+from acestep_cli.pipeline.tasks import SAMPLE_RATE
 from acestep_cli.weights.constants import keep_constant, read_constant
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def silent_timbre(networks: Silence, encoder: ConditionEncoder) -> Tensor:
     kept = read_constant(networks.kept_timbre, shape, networks.dtype)
     if kept is not None:
         return kept.to(networks.silence.device)
-    reference = silence_frames(networks.silence, networks.timbre_frames).to(networks.dtype)
+    reference = networks.silence[:, : networks.timbre_frames].to(networks.dtype)
     token: Tensor = encoder.timbre_encoder(reference)[:, None]
     keep_constant(networks.kept_timbre, token)
     return token

@@ -33,9 +33,11 @@ def edit_misfits(request: SongRequest) -> Iterator[Problem]:
     """What cannot be meant together."""
     task = request.task_type
     yield from _region_misfits(request)
-    if request.src_audio and request.audio_codes and task in SOURCE_TASKS:
+    edits = task in SOURCE_TASKS or request.flow_edit_morph
+    if request.src_audio and request.audio_codes and edits:
+        what = "a morph" if request.flow_edit_morph else f"the task {task}"
         yield Problem(
-            "audio_codes", f"the task {task} has two sources, audio and audio codes",
+            "audio_codes", f"{what} has two sources, audio and audio codes",
             "give one of them",
         )  # fmt: skip
     if task == "lego" and len(request.track_name) > 1:

@@ -87,17 +87,19 @@ def _kept_timbre(job: Job) -> Path:
 
 def _song_job(job: Job, made: Made, edit: Edit | None) -> SongJob:
     from acestep_cli.pipeline.prepare import sampling_of, schedule_of
+    from acestep_cli.pipeline.prompts import StemWords
     from acestep_cli.pipeline.song import Item, SongJob
 
-    request, turbo = job.request, job.checkpoints.dit.is_turbo
+    request, dit = job.request, job.checkpoints.dit
+    stem = StemWords(request.global_caption, masked=request.chunk_mask_mode != "auto")
     reference = job.sounds.reference
     return SongJob(
         items=tuple(
             Item(index, job.seeds[index], plan, job.tracks[index])
             for index, plan in sorted(made.plans.items())
         ),
-        schedule=schedule_of(request, turbo=turbo),
-        sampling=sampling_of(request, turbo=turbo),
+        schedule=schedule_of(request, turbo=dit.is_turbo),
+        sampling=sampling_of(request, turbo=dit.is_turbo),
         instruction=request.instruction,
         latent_shift=request.latent_shift,
         latent_rescale=request.latent_rescale,
@@ -105,6 +107,7 @@ def _song_job(job: Job, made: Made, edit: Edit | None) -> SongJob:
         retake_variance=request.retake_variance,
         edit=edit,
         reference=None if reference is None else reference.for_networks(),
+        stem=stem if dit.reads_stems else None,
     )
 
 

@@ -77,7 +77,15 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     fingerprints = {part.name: fingerprint(part.path) for part in folders}
     pinned = spec.pinned or Pinned("")
     changed = pinned.differences(fingerprints, sounds.hashes())
-    found = (*resolved.warnings, *_unheard(resolved), *warnings, *kept, *given, *changed)
+    found = (
+        *resolved.warnings,
+        *_unheard(resolved),
+        *_unread(request, checkpoints),
+        *warnings,
+        *kept,
+        *given,
+        *changed,
+    )
     return Job(
         spec=replace(spec, wishes=crew.given, without_planner=None),
         request=request,
@@ -199,6 +207,15 @@ def _unheard(resolved: Resolved) -> list[tuple[str, str]]:
         ("unused_parameter", f"{name} has no effect, as no_lm switches the planner off")
         for name in resolved.unheard
     ]
+
+
+def _unread(request: SongRequest, checkpoints: CheckpointSet) -> list[tuple[str, str]]:
+    """What was typed of the whole song for a checkpoint that reads nothing of it."""
+    dit = checkpoints.dit
+    if not request.global_caption or dit.reads_stems:
+        return []
+    message = f"global_caption has no effect on {dit.name}, which was not trained on single stems"
+    return [("unused_parameter", message)]
 
 
 def _lyric_warnings(crew: Crew) -> list[tuple[str, str]]:

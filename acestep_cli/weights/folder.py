@@ -46,6 +46,12 @@ class Folder:
         return self.family is not None and self.config.get("encoder_hidden_size") is not None
 
     @property
+    def reads_stems(self) -> bool:
+        """Whether this is a DiT trained on single stems, which reads the style of the whole song
+        beside the caption."""
+        return self.family is not None and self.config.get("is_lego_sft") is True
+
+    @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks that it can do; empty for what is no DiT."""
         return () if self.family is None else tasks_of(self.family)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from acestep_cli.pipeline.plan import Plan
-from acestep_cli.pipeline.schedule import TURBO_STEP_LIMIT
+from acestep_cli.pipeline.turbo_times import TURBO_STEP_LIMIT
 from acestep_cli.request import SongRequest
 from acestep_cli.request.codes import MAX_CODE
 

@@ -89,7 +89,7 @@ def compare_conditioning(ours: Rendered, golden: dict[str, Tensor], index: int) 
     """What the network is told of item `index` beside its noise."""
     canvas = ours.canvases[index]
     told = of_item(golden["encoder_hidden_states"], index)
-    checks = [relative(f"condition {index}", ours.states[0], told, CONDITION)]
+    checks = [relative(f"condition {index}", ours.states(index)[0], told, CONDITION)]
     # End to end what the sampler received has names of its own.
     named = {name.removeprefix("sampler."): tensor for name, tensor in golden.items()}
     if "chunk_masks" in named:

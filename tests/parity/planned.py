@@ -30,7 +30,12 @@ from tests.parity.lm_forward import planner as language_of
 from tests.parity.lm_grammar import open_grammar
 from tests.parity.lm_traces import Leading, rewritten, steps_of
 
-UPSTREAM = Parity(prompts_as_typed=True, metas_decide_thinking=True, upstream_grammar=True)
+UPSTREAM = Parity(
+    unplanned_duration=True,
+    prompts_as_typed=True,
+    metas_decide_thinking=True,
+    upstream_grammar=True,
+)
 # Without a file that says otherwise: the original on a machine without a GPU.
 LONGEST = 240
 Json = Mapping[str, Any]

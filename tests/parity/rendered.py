@@ -15,7 +15,13 @@ import torch
 from torch import Tensor
 
 from acestep_cli.audio.level import anti_clip
-from acestep_cli.pipeline.conditioner import Words, pack_condition, read_words, write_words
+from acestep_cli.pipeline.conditioner import (
+    TextFeatures,
+    Words,
+    pack_condition,
+    read_words,
+    write_words,
+)
 from acestep_cli.pipeline.decoder import decode_song
 from acestep_cli.pipeline.edit import HOP, Edit, Extent, Morph
 from acestep_cli.pipeline.flow_edit import FlowEditInputs, carrying, flow_edit
@@ -25,7 +31,7 @@ from acestep_cli.pipeline.noise import GivenNoise, mix_retake, song_noise
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.prepare import sampling_of, schedule_of
-from acestep_cli.pipeline.prompts import TEXT2MUSIC
+from acestep_cli.pipeline.prompts import TEXT2MUSIC, StemWords
 from acestep_cli.pipeline.sampler import SamplerInputs, sample
 from acestep_cli.pipeline.scene import source_latents
 from acestep_cli.pipeline.settle import settle
@@ -42,7 +48,7 @@ from acestep_cli.pipeline.tasks import (
 from acestep_cli.pipeline.timbre import reference_timbre
 from acestep_cli.pipeline.velocity import Condition
 from tests.parity.arguments import request_of
-from tests.parity.sources import Given, spliced
+from tests.parity.sources import NEW, Given, spliced
 
 UPSTREAM = Parity(
     turbo_step_limit=8,
@@ -79,13 +85,18 @@ class Rendered:
         plans: Sequence[Plan],
         given: Given | None = None,
     ) -> None:
-        self.networks, self.arguments, self.plans = networks, arguments, plans
-        self.given = given or Given()
+        self.networks, self.arguments, self.given = networks, arguments, given or Given()
+        morph = self.given.edit and self.given.edit.morph
+        dropped = morph is not None and morph.ground == NEW
+        self.plans = [replace(plan, audio_codes=()) if dropped else plan for plan in plans]
+        self._states: dict[int, tuple[Tensor, Tensor]] = {}
         self.edit = self.given.edit
         config = networks.config
         turbo = config.is_turbo
         asked = request_of(arguments, turbo=turbo, morphed=bool(self.edit and self.edit.morph))
-        self.request, _ = settle(asked, "turbo" if turbo else "base", "")
+        settled, _ = settle(replace(asked, timesteps=()), "turbo" if turbo else "base", "")
+        # Times of one's own are taken as they are: no final 0 is added, nor are too many refused.
+        self.request = replace(settled, timesteps=asked.timesteps)
         # Only the base family leaves its schedule when it adds noise, and only the plain base model
         # counts steps before a schedule of one's own replaces them.
         plain_base = config.model_version == "base" and not config.separate_encoder
@@ -181,25 +192,32 @@ class Rendered:
         return first, crop(self._written(plan, self._later(0)), first)
 
     @cached_property
-    def states(self) -> tuple[Tensor, Tensor]:
-        """The packed conditions [1, L, E] of `words`."""
-        text, encoder = self.networks.text_encoder(), self.networks.condition_encoder()
-        timbre = reference_timbre(self.given.reference, self.networks, encoder)
-        first, later = (
-            pack_condition(read_words(words, text), timbre, encoder) for words in self.words
-        )
+    def _features(self) -> tuple[TextFeatures, TextFeatures]:
+        """`words` as they are read."""
+        text = self.networks.text_encoder()
+        first, later = (read_words(words, text) for words in self.words)
         return first, later
+
+    def states(self, index: int) -> tuple[Tensor, Tensor]:
+        """The packed conditions [1, L, E] of `words` with the timbre of item `index`."""
+        if index not in self._states:
+            encoder = self.networks.condition_encoder()
+            timbre = reference_timbre(self.given.reference(index), self.networks, encoder)
+            first, later = (pack_condition(read, timbre, encoder) for read in self._features)
+            self._states[index] = first, later
+        return self._states[index]
 
     def latents(self, index: int, drawn: Drawn) -> Tensor:
         """The clean latents [1, T, 64] of item `index`, made on its own."""
         sampling, canvas = self.sampling, self.canvases[index]
         if self.edit is not None and self.edit.morph is not None:
-            return self._carried(self.edit.morph, canvas, drawn)
+            return self._carried(self.edit.morph, index, drawn)
+        first, second = self.states(index)
         switches = sampling.audio_cover_strength < 1
-        later = Condition(self.states[1], self._later(index).context) if switches else None
+        later = Condition(second, self._later(index).context) if switches else None
         guided = sampling.guidance_scale > 1
         inputs = SamplerInputs(
-            condition=Condition(self.states[0], canvas.context),
+            condition=Condition(first, canvas.context),
             noise=drawn.noise,
             second=later,
             null_state=self.networks.null_condition() if guided else None,
@@ -208,13 +226,14 @@ class Rendered:
         )
         return sample(self.networks.dit(), inputs, sampling, self.schedule, GivenNoise(drawn.added))
 
-    def _carried(self, morph: Morph, canvas: Canvas, drawn: Drawn) -> Tensor:
+    def _carried(self, morph: Morph, index: int, drawn: Drawn) -> Tensor:
+        canvas, (first, second) = self.canvases[index], self.states(index)
         options = carrying(morph, self.sampling)
         guided = options.guidance_scale > 1
         inputs = FlowEditInputs(
             source=canvas.origin,
-            source_condition=Condition(self.states[1], canvas.context),
-            target_condition=Condition(self.states[0], canvas.context),
+            source_condition=Condition(second, canvas.context),
+            target_condition=Condition(first, canvas.context),
             null_state=self.networks.null_condition() if guided else None,
         )
         noise = GivenNoise(drawn.added)
@@ -252,4 +271,11 @@ class Rendered:
         if self.edit is not None and self.edit.samples is not None:
             seconds = canvas.seconds
         tokenizer = self.networks.tokenizer
-        return write_words(plan, canvas.instruction, seconds, tokenizer, UPSTREAM)
+        return write_words(plan, canvas.instruction, seconds, tokenizer, UPSTREAM, self._stem)
+
+    @property
+    def _stem(self) -> StemWords | None:
+        if not self.networks.config.is_lego_sft:
+            return None
+        masked = self.arguments.get("chunk_mask_mode") == "explicit"
+        return StemWords(self.arguments.get("global_caption") or "", masked)

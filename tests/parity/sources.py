@@ -27,15 +27,24 @@ MORPHING = (NEW, "cover", "cover-nofsq")
 class Given:
     """What a case brings beside words and numbers.
 
-    edit: what is done with its source; reference: latents [1, 750, 64] of its timbre reference;
+    edit: what is done with its source; references: latents [N, 750, 64] of its timbre reference as
+    N items hear it, one row where all hear the same; order: [N], which item each row belongs to;
     draws: what the autoencoder drew, each [n, 64]; target: the source's latents as they were
     encoded [1, T, 64], for a case whose draws are not stored.
     """
 
     edit: Edit | None = None
-    reference: Tensor | None = None
+    references: Tensor | None = None
+    order: tuple[int, ...] = ()
     draws: tuple[Tensor, ...] = ()
     target: Tensor | None = None
+
+    def reference(self, index: int) -> Tensor | None:
+        """The latents [1, 750, 64] of the reference of item `index`, None without one."""
+        if self.references is None or len(self.references) == 1:
+            return self.references
+        row = self.order.index(index)
+        return self.references[row : row + 1]
 
     def noise(self, frames: int) -> Tensor | None:
         """The draw for that many frames."""
@@ -47,9 +56,12 @@ def given_of(folder: Path, arguments: Mapping[str, Any], golden: Mapping[str, Te
     """What the `arguments` name, from FOLDER/audio, and what is stored of its encoding."""
     draws = [golden[name] for name in sorted(golden) if name.startswith("vae_noise_")]
     target = golden.get("target_latents_in")
+    references = golden.get("refer_latents")
+    rows = 0 if references is None else len(references)
     return Given(
         edit=edit_of(folder, arguments),
-        reference=golden.get("refer_latents"),
+        references=references,
+        order=tuple(golden.get("refer_order", torch.arange(rows)).tolist()),
         draws=tuple(draw[0].t().contiguous() for draw in draws),
         target=None if target is None else target[:1],
     )
@@ -59,7 +71,8 @@ def edit_of(folder: Path, arguments: Mapping[str, Any]) -> Edit | None:
     """The edit of a case, None for a new song; audio codes stand for a source."""
     task = arguments.get("task_type") or NEW
     morphed = bool(arguments.get("flow_edit_morph")) and task in MORPHING
-    codes = any(codes_texts(arguments, 1))
+    # A morph of a new song has its source alone: the original drops codes (pipeline facts 7.10).
+    codes = any(codes_texts(arguments, 1)) and not (morphed and task == NEW)
     # The original completes silence where there is nothing to complete.
     missing = task == "complete" and not codes and not arguments.get("src_audio")
     if missing or (task == NEW and not morphed):
@@ -67,7 +80,8 @@ def edit_of(folder: Path, arguments: Mapping[str, Any]) -> Edit | None:
     samples = None
     if arguments.get("src_audio") and not codes:
         samples = load_for_model(audio_path(folder, arguments["src_audio"]))
-    region = region_of(arguments, task)
+    seconds = math.inf if samples is None else samples.shape[1] / SAMPLE_RATE
+    region = region_of(arguments, task, seconds)
     if morphed:
         task = "morph"
     elif task in REGION_TASKS and not region:
@@ -83,12 +97,15 @@ def edit_of(folder: Path, arguments: Mapping[str, Any]) -> Edit | None:
     )
 
 
-def region_of(arguments: Mapping[str, Any], task: str) -> tuple[tuple[float, float], ...]:
-    """The region of a case in seconds of its source; no end, or a negative one, is the source's."""
+def region_of(
+    arguments: Mapping[str, Any], task: str, seconds: float
+) -> tuple[tuple[float, float], ...]:
+    """The region of a case in seconds of its source, which is so long; no end, or a negative one,
+    is the source's."""
     if task not in REGION_TASKS:
         return ()
     start, end = arguments.get("repainting_start") or 0.0, arguments.get("repainting_end")
-    end = math.inf if end is None or end < 0 else end
+    end = seconds if end is None or end < 0 else end
     return ((start, end),) if end > start else ()
 
 

@@ -6,7 +6,7 @@ import torch
 from acestep_cli.pipeline.conditioner import pack_condition, read_words, write_words
 from acestep_cli.pipeline.parity import Parity
 from acestep_cli.pipeline.plan import Plan
-from acestep_cli.pipeline.prompts import CAPTION_TOKENS, LYRIC_TOKENS
+from acestep_cli.pipeline.prompts import CAPTION_TOKENS, LYRIC_TOKENS, StemWords
 from acestep_cli.pipeline.timbre import silent_timbre
 from acestep_cli.weights.tokenizer import Tokenizer
 from tests.conftest import GOLDEN
@@ -64,6 +64,30 @@ def test_special_tokens_of_a_user_are_plain_words() -> None:
     assert [code for code, _ in words.warnings] == ["special_tokens"]
     obeyed = write_words(sneaky, INSTRUCTION, 30, TOKENIZER, Parity(prompts_as_typed=True))
     assert obeyed.caption_ids.count(end) == 3
+
+
+@pytest.mark.parametrize(
+    ("instruction", "masked", "lines"),
+    [
+        ("Generate the BASS track:", True, "Global: a song\nLocal: folk\nMask Control: true"),
+        ("Generate A Segment of bass:", False, "Local: folk\nMask Control: false"),
+    ],
+)
+def test_a_checkpoint_of_stems_reads_the_whole_song_too(
+    instruction: str, masked: bool, lines: str
+) -> None:
+    stem = StemWords("a song", masked)
+    words = write_words(plan(), instruction, 30, TOKENIZER, Parity(), stem)
+    assert f"\n\n# Caption\n{lines}\n\n# Metas\n" in words.caption_prompt
+
+
+def test_what_is_shortened_of_a_stem_is_its_own_caption() -> None:
+    stem = StemWords("a <|endoftext|> song", masked=True)
+    words = write_words(plan(caption="dreamy " * 400), "x", 30, TOKENIZER, Parity(), stem)
+    assert len(words.caption_ids) <= CAPTION_TOKENS
+    assert "Global: a < |endoftext|> song\nLocal: dreamy" in words.caption_prompt
+    assert "dreamy\nMask Control: true\n\n# Metas" in words.caption_prompt
+    assert [code for code, _ in words.warnings] == ["special_tokens", "caption_shortened"]
 
 
 @torch.no_grad()

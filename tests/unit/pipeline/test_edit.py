@@ -83,6 +83,22 @@ def test_silence_is_whole_samples() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "region", "span"),
+    [
+        # Cut to whole samples, 4.6 s of silence are one sample less; the region is moved by 4.6 s.
+        (5.4, (-4.6, 0.2), (0, 120)),
+        # And its end is not held within the result, that is a sample shorter than it says.
+        (5.0, (-4.7, 5.7), (0, 260)),
+    ],
+)
+def test_upstream_moves_a_region_by_the_silence_before_it_is_cut(
+    source: float, region: tuple[float, float], span: tuple[int, int]
+) -> None:
+    extent = Extent.of(source, [region], upstream=True)
+    assert extent.spans(260, upstream=True) == (span,)
+
+
+@pytest.mark.parametrize(
     ("mode", "strength", "ratio", "frames", "seconds"),
     [
         ("conservative", 0.9, 1.0, 25, 0.05),

@@ -24,6 +24,7 @@ from acestep_cli.weights.locate import find_ears, find_set
 from acestep_cli.weights.places import Place
 
 DIT = "acestep-v15-turbo"
+DEEPER = tuple(f"decoder.layers.{index}." for index in (1, 2, 3))
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
@@ -96,6 +97,17 @@ def test_a_config_that_cannot_be_is_named(
     change_config(folder, DIT, **changes)
     with pytest.raises(CheckpointError, match=words):
         open_folder(folder)
+
+
+def test_a_dit_may_be_shallower_than_what_reads_the_words(folder: Path) -> None:
+    change_config(folder, DIT, num_hidden_layers=1)
+    change_weights(
+        folder,
+        lambda tensors: [tensors.pop(n) for n in list(tensors) if n.startswith(DEEPER)],
+    )
+    networks = open_folder(folder)
+    assert len(networks.dit().layers) == 1
+    assert len(networks.condition_encoder().lyric_encoder.layers) == 2
 
 
 def test_a_text_encoder_of_another_width_is_refused(folder: Path) -> None:

@@ -5,12 +5,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from acestep_cli.pipeline.schedule import (
-    TURBO_TIMES,
-    base_schedule,
-    flow_edit_schedule,
-    turbo_schedule,
-)
+from acestep_cli.pipeline.schedule import base_schedule, flow_edit_schedule, turbo_schedule
+from acestep_cli.pipeline.turbo_times import TURBO_TIMES
 
 
 def stored(values: Sequence[float]) -> tuple[float, ...]:
@@ -59,13 +55,10 @@ def test_custom_turbo_times_move_to_known_ones() -> None:
     schedule = turbo_schedule(8, 3, given)
     moved = (21 / 22, 10 / 13, 0.625, 0.5, 0.4, 0.3, 2 / 9, 0.125, 0.0)
     assert schedule.exact == moved
-    assert schedule.snapped
 
 
-def test_custom_turbo_times_that_are_known_are_not_called_snapped() -> None:
-    schedule = turbo_schedule(8, 3, [1.0, 0.5, 0.25])
-    assert schedule.times == (1.0, 0.5, 0.25, 0.0)
-    assert not schedule.snapped
+def test_custom_turbo_times_that_are_known_stay() -> None:
+    assert turbo_schedule(8, 3, [1.0, 0.5, 0.25]).times == (1.0, 0.5, 0.25, 0.0)
 
 
 def test_only_the_first_twenty_custom_turbo_times_count() -> None:
@@ -92,7 +85,6 @@ def test_base_without_shift_is_even() -> None:
 def test_custom_base_times_are_used_as_given() -> None:
     schedule = base_schedule(30, 3, [1, 0.9, 0.2, 0])
     assert schedule.times == stored([1, 0.9, 0.2, 0])
-    assert not schedule.snapped
     assert schedule.switch_step(0.5) == 1
 
 

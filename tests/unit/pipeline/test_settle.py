@@ -59,6 +59,30 @@ def test_an_open_schedule_of_base_is_closed_with_a_warning() -> None:
     assert [code for code, _ in warnings] == ["timesteps_closed"]
 
 
+def test_times_that_turbo_does_not_know_are_moved_with_a_warning() -> None:
+    settled, warnings = settle(SongRequest(caption="x", timesteps=(1.0, 0.7, 0.0)), "turbo", "m")
+    assert warnings == [
+        ("timesteps_snapped", "the timesteps become 1, 0.667: m knows 20 times alone")
+    ]
+    assert schedule_of(settled, turbo=True).exact == (1.0, 2 / 3, 0.0)
+    rounded = SongRequest(caption="x", timesteps=(0.955, 0.667))
+    assert settle(rounded, "turbo", "m")[1] == []
+
+
+def test_turbo_takes_twenty_times() -> None:
+    times = tuple(1 - index / 21 for index in range(21))
+    assert settle(SongRequest(caption="x", timesteps=(*times[:20], 0.0)), "turbo", "m")
+    with pytest.raises(UsageError, match="21 timesteps are more than the 20"):
+        settle(SongRequest(caption="x", timesteps=times), "turbo", "m")
+
+
+def test_a_morph_takes_any_times_on_every_checkpoint() -> None:
+    request = SongRequest(caption="x", timesteps=(1.0, 0.7), flow_edit_morph=True)
+    settled, warnings = settle(request, "turbo", "m")
+    assert settled.timesteps == (1.0, 0.7, 0.0)
+    assert [code for code, _ in warnings] == ["timesteps_closed"]
+
+
 def test_wavelet_correction_is_off_unless_asked_for() -> None:
     off, _ = settle(SongRequest(caption="x"), "turbo", "m")
     on, _ = settle(SongRequest(caption="x", dcw_enabled=True, dcw_mode="low"), "turbo", "m")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,17 @@ def test_the_token_of_a_reference_takes_the_place_of_silence(case: str, model: s
     assert token.shape == stored.shape
     assert float((token - stored).abs().max() / stored.abs().max()) < 1e-5
     assert float((token - none).abs().max()) > 1e-3
+
+
+def test_a_short_silence_is_heard_as_it_is() -> None:
+    """What a song needs of silence is repeated; what stands for no reference is not."""
+    networks = networks_of()
+    encoder, silence = networks.condition_encoder(), networks.silence[:, :500]
+    short = SimpleNamespace(
+        silence=silence, dtype=networks.dtype, timbre_frames=750, kept_timbre=None
+    )
+    with torch.no_grad():
+        assert torch.equal(silent_timbre(short, encoder), encoder.timbre_encoder(silence)[:, None])
 
 
 def test_every_song_draws_from_its_own_seed_whatever_else_is_made(

@@ -103,6 +103,10 @@ def test_the_edges_of_each_range(field: Any) -> None:
         ({"regions": ((1.0, 2.0),), "task_type": "continuation"}, ("continuation", "--after")),
         ({"task_type": "lego", "track_name": ("bass", "fx")}, ("bass, fx", "one track")),
         ({"task_type": "cover", "src_audio": "a", "audio_codes": ((1,),)}, ("two sources",)),
+        (
+            {"flow_edit_morph": True, "src_audio": "a", "audio_codes": ((1,),)},
+            ("a morph has two sources",),
+        ),
         ({"caption": "a\0b"}, ("caption", "NUL")), ({"caption": "\udc80"}, ("caption", "UTF-8")),
         ({"src_audio": "\udcff.wav"}, ("src_audio",)), ({"model": "a\0"}, ("model",)),
         ({"caption": "x" * (MAX_TEXT + 1)}, ("20001", "20000")),

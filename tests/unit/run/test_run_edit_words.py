@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +154,34 @@ def test_a_model_that_cannot_extract(edit: Edit, tmp_path: Path) -> None:
             track_name="vocals",
             model="acestep-v15-turbo",
         )
+
+
+def test_only_a_checkpoint_of_stems_reads_of_the_whole_song(
+    edit: Edit, tmp_path: Path, checkpoints: Path
+) -> None:
+    stems, name = tmp_path / "stems", "acestep-v15-base"
+    for folder in (name, "vae", "Qwen3-Embedding-0.6B"):
+        shutil.copytree(checkpoints / folder, stems / folder)
+    config = stems / name / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"is_lego_sft": True}))
+    source = written(tmp_path, "a.wav", "PCM_16")
+
+    def lego(place: Path, song: str) -> tuple[list[Any], list[Any]]:
+        made = edit(
+            source,
+            task_type="lego",
+            track_name="bass",
+            caption="funky",
+            global_caption=song,
+            model=name,
+            checkpoints=str(place),
+            audio_format="wav",
+        )
+        assert made.error is None
+        told = [entry["code"] for entry in made.record["warnings"]]
+        return integers(made.paths[0]).tolist(), told
+
+    assert lego(stems, "a waltz") == lego(stems, "a waltz") != lego(stems, "a march")
+    (one, told), (other, _) = lego(checkpoints, "a waltz"), lego(checkpoints, "a march")
+    assert one == other and told == ["unused_parameter"]
+    assert lego(stems, "a waltz")[1] == []
