@@ -14,9 +14,16 @@ from platformdirs import user_cache_path
 from acestep_cli import demo
 from acestep_cli.errors import ExitCode
 from acestep_cli.weights.demonstration import is_whole
-from training.export import write_set
+from training.export import CONTENT, write_set
 from training.loop import Run
-from training.stages import TRAINERS, train_side_by_side, train_stages
+from training.stages import (
+    PLANS,
+    TRAINERS,
+    train_side_by_side,
+    train_stages,
+    unfinished,
+    with_codes,
+)
 from training.start import start_from
 
 PACKAGED = Path(demo.__file__).parent / "checkpoint"
@@ -34,29 +41,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--share {options.share:g} is a trial: name its own --state and --out")
     stages = options.stages or STAGES
     torch.set_num_threads(options.threads)
-    if options.out.exists() and not options.out.is_dir():
-        parser.error(f"--out {options.out} is no folder: name another")
+    _check_out(parser, options.out, options.state)
     try:  # before hours of training, not when its first state is saved
         options.state.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         parser.error(f"--state {options.state} can be no folder ({problem.strerror}): name another")
     if options.start is not None:
         try:
-            start_from(options.start, options.state, keeps_codes="codes" not in stages)
+            start_from(options.start, options.state, stages)
         except ValueError as problem:
             parser.error(f"--start: {problem}")
     run = Run(options.state, options.share, options.device, options.workers)
     trained = [stage for stage in stages if stage != "export"]
+    missing = unfinished(run, set(PLANS) - with_codes(trained)) if "export" in stages else []
+    if missing:
+        parser.error(f"export needs {', '.join(missing)}, not trained yet: name them too, or none")
     train = train_side_by_side if options.processes > 1 and len(trained) > 1 else train_stages
     try:
         train(trained, run)
+        if "export" in stages:
+            write_set(options.out, run)
     except ChildProcessError as problem:
         return _stop(str(problem), options.state, 1)
     except KeyboardInterrupt:
         return _stop("stopped", options.state, ExitCode.INTERRUPTED)
-    if "export" in stages:
-        write_set(options.out, run)
     return 0
+
+
+def _check_out(parser: argparse.ArgumentParser, out: Path, state: Path) -> None:
+    """End where the set would take the place of anything but a set."""
+    if out.exists() and not out.is_dir():
+        parser.error(f"--out {out} is no folder: name another")
+    if out.resolve() in (state.resolve(), *state.resolve().parents):
+        parser.error(f"--state {state} lies in --out {out}, which is written anew: name another")
+    foreign = sorted({path.name for path in out.iterdir()} - CONTENT) if out.exists() else []
+    if foreign:
+        parser.error(f"--out {out} holds {foreign[0]}, which is of no set: name another folder")
 
 
 def _stop(said: str, state: Path, status: int) -> int:
@@ -86,8 +106,8 @@ def _parser() -> argparse.ArgumentParser:
         "--start",
         type=Path,
         metavar="SET",
-        help="begin from the weights of this set, not anew; its codes stay as they are where other "
-        "stages are named",
+        help="begin from the weights of this set, not anew; where stages are named, all others "
+        "stay as they are in it",
     )
     parser.add_argument(
         "--share",
@@ -107,8 +127,8 @@ def _parser() -> argparse.ArgumentParser:
         "--workers",
         type=_workers,
         default=0,
-        help="processes that make songs ahead: none where a CPU trains, one for each core beside a "
-        "GPU (default: %(default)s)",
+        help="processes that make songs ahead for each process that trains: none on a CPU, beside "
+        "a GPU the number of cores divided by --processes (default: %(default)s)",
     )
     parser.add_argument(
         "--processes",

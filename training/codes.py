@@ -65,10 +65,9 @@ def train_codes(run: Run) -> Codes:
     for channels, weight in _WEIGHTS:
         weights[channels] = weight
 
-    def loss(drawn: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        latents, shown = drawn
-        with torch.autocast(shown.device.type, torch.bfloat16):
-            made = codes(shown).float()
+    def loss(latents: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.autocast(latents.device.type, torch.bfloat16):
+            made = codes(latents).float()
         error = (made - latents).square().mean((0, 1))
         parts = {"pulse": PULSE, "bass": BASS, "chords": CHORDS, "strokes": STROKES}
         told = {name: error[part].mean() for name, part in parts.items()}
@@ -77,16 +76,13 @@ def train_codes(run: Run) -> Codes:
     return train(codes, PLAN, batch, loss, run)  # type: ignore[return-value]
 
 
-def batch(step: int) -> tuple[Tensor, Tensor]:
-    """The truth [B, T, 64], and the same as it is or as the autoencoder hears it."""
+def batch(step: int) -> Tensor:
+    """Latents [B, T, 64] of the band as they are, or as the autoencoder hears them."""
     random = np.random.default_rng((4, step))
-    true, shown = [], []
+    crops = []
     for _ in range(SONGS):
         latents = latents_of(compose(draw_recipe(random), 10.0, random))
         first = int(random.integers(len(latents) - FRAMES + 1))
         crop = latents[first : first + FRAMES]
-        if random.random() < 0.4:
-            crop = heard(crop, random)
-        true.append(crop)
-        shown.append(crop)
-    return torch.from_numpy(np.stack(true)), torch.from_numpy(np.stack(shown))
+        crops.append(heard(crop, random) if random.random() < 0.4 else crop)
+    return torch.from_numpy(np.stack(crops))

@@ -38,21 +38,37 @@ acestep models pull recommended
 """
 
 
+# What lies in a set, and nothing else.
+_DIT, _TEXT, _VAE, _PLANNER = "demo", "Qwen3-Embedding-0.6B", "vae", "acestep-5Hz-lm-demo"
+_NOTICE = "DEMO.txt"
+CONTENT = frozenset({_DIT, _TEXT, _VAE, _PLANNER, _NOTICE})
+
+
 def write_set(folder: Path, run: Run) -> None:
-    """Write the whole set into `folder`, replacing an earlier one, from the finished networks of
-    `run`."""
+    """Write the whole set from the networks of `run`, which are trained where they are not yet.
+
+    It is written beside `folder` and takes its place, an earlier set's included, when it is whole.
+    """
     renderer, codes = train_renderer(run), train_codes(run)
     encoder, decoder = train_encoder(run), train_decoder(run)
-    fresh(folder)
-    write_renderer(folder, renderer, codes)
-    write_autoencoder(folder, encoder, decoder)
-    write_planner(folder, train_planner(run))
-    write_notice(folder)
+    planner = train_planner(run)
+    part, old = (folder.with_name(f"{folder.name}.{kind}") for kind in ("part", "old"))
+    for rest in (part, old):
+        shutil.rmtree(rest, ignore_errors=True)
+    part.mkdir(parents=True)
+    write_renderer(part, renderer, codes)
+    write_autoencoder(part, encoder, decoder)
+    write_planner(part, planner)
+    write_notice(part)
+    if folder.exists():
+        folder.replace(old)
+    part.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_renderer(folder: Path, renderer: Renderer, codes: Codes) -> None:
     """Write `demo` and `Qwen3-Embedding-0.6B` into `folder`."""
-    dit = folder / "demo"
+    dit = folder / _DIT
     dit.mkdir(parents=True, exist_ok=True)
     tensors = dict(renderer.model.state_dict())
     tensors |= codes.state_dict()
@@ -60,7 +76,7 @@ def write_renderer(folder: Path, renderer: Renderer, codes: Codes) -> None:
     _save(tensors, dit / "model.safetensors")
     latent = torch.from_numpy(silence(SILENCE_FRAMES)).T[None].to(torch.bfloat16)
     torch.save(latent.contiguous(), dit / "silence_latent.pt")
-    text = folder / "Qwen3-Embedding-0.6B"
+    text = folder / _TEXT
     text.mkdir(parents=True, exist_ok=True)
     words = write_tokenizer(text, base=None, audio_codes=0, appends_end=True)
     end = words.end_of_text
@@ -73,7 +89,7 @@ def write_renderer(folder: Path, renderer: Renderer, codes: Codes) -> None:
 
 def write_autoencoder(folder: Path, encoder: Encoder, decoder: Decoder) -> None:
     """Write `vae` into `folder`."""
-    vae = folder / "vae"
+    vae = folder / _VAE
     vae.mkdir(parents=True, exist_ok=True)
     _write_json(vae / "config.json", configs.vae_config(VAE))
     _save(vae_tensors(encoder, decoder), vae / "diffusion_pytorch_model.safetensors")
@@ -81,7 +97,7 @@ def write_autoencoder(folder: Path, encoder: Encoder, decoder: Decoder) -> None:
 
 def write_planner(folder: Path, planner: Planner) -> None:
     """Write `acestep-5Hz-lm-demo` into `folder`."""
-    place = folder / "acestep-5Hz-lm-demo"
+    place = folder / _PLANNER
     place.mkdir(parents=True, exist_ok=True)
     words = write_tokenizer(place, base=None, audio_codes=AUDIO_CODES, appends_end=False)
     config = configs.qwen_config(
@@ -93,14 +109,7 @@ def write_planner(folder: Path, planner: Planner) -> None:
 
 def write_notice(folder: Path) -> None:
     """Say in `folder` what the set is."""
-    (folder / "DEMO.txt").write_text(NOTICE, encoding="utf-8")
-
-
-def fresh(folder: Path) -> Path:
-    """`folder`, empty."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+    (folder / _NOTICE).write_text(NOTICE, encoding="utf-8")
 
 
 def _save(tensors: dict[str, Tensor], path: Path) -> None:

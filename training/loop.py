@@ -71,20 +71,30 @@ Loss = Callable[[Drawn], tuple[Tensor, Mapping[str, Tensor]]]
 
 
 def train(
-    module: nn.Module, plan: Plan, draw: Callable[[int], Drawn], loss: Loss[Drawn], run: Run
+    module: nn.Module,
+    plan: Plan,
+    draw: Callable[[int], Drawn],
+    loss: Loss[Drawn],
+    run: Run,
+    after_step: Callable[[], None] | None = None,
 ) -> nn.Module:
     """Train `module` in place, on the device of `run`, and return the running mean of its weights,
     on the CPU.
 
     draw: maps the number of a step to its batch, with a generator seeded with that number; loss:
     maps a batch to a scalar and to figures for the log. run: where the state lies from which an
-    earlier one goes on; a finished one is only loaded.
+    earlier one goes on; a finished one is only loaded. after_step: what is done with the weights
+    once they have moved.
     """
     plan, path = run.part_of(plan), run.path(plan)
     module.to(run.device)
     mean = copy.deepcopy(module)
     optimizer = torch.optim.AdamW(
-        module.parameters(), lr=plan.rate, betas=plan.betas, weight_decay=plan.weight_decay
+        module.parameters(),
+        lr=plan.rate,
+        betas=plan.betas,
+        weight_decay=plan.weight_decay,
+        fused=True,
     )
     first = _resume(path, module, mean, optimizer)
     saved = time.monotonic()
@@ -98,6 +108,8 @@ def train(
         norm = nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
         if torch.isfinite(norm):
             optimizer.step()
+            if after_step is not None:
+                after_step()
         _follow(mean, module, min(plan.decay, (step + 1) / (step + 10)))
         for key, figure in {**told, "loss": value}.items():
             figures[key] = figure.detach().lerp(figures.get(key, figure).detach(), 0.98)
@@ -109,6 +121,15 @@ def train(
             _save(path, module, mean, optimizer, step + 1)
             saved = time.monotonic()
     return mean.cpu()
+
+
+def is_finished(plan: Plan, run: Run) -> bool:
+    """Whether the network of `plan` has taken all of its steps."""
+    path = run.path(plan)
+    if not path.is_file():
+        return False
+    state = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+    return int(state["step"]) >= run.part_of(plan).steps
 
 
 def save_start(path: Path, module: nn.Module, step: int = 0) -> None:
@@ -139,7 +160,9 @@ def _resume(
 ) -> int:
     if not path.is_file():
         return 0
-    state = torch.load(path, weights_only=True, map_location=next(module.parameters()).device)
+    # Onto the CPU, from where each part goes where it belongs: an optimizer's count of steps on an
+    # accelerator would make every step wait for it.
+    state = torch.load(path, weights_only=True, map_location="cpu")
     module.load_state_dict(state["module"])
     mean.load_state_dict(state["mean"])
     if "optimizer" in state:

@@ -6,17 +6,21 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
 import torch
 
+from training.autoencoder import decoder, encoder
 from training.autoencoder.decoder import train_decoder
 from training.autoencoder.encoder import train_encoder
+from training.codes import PLAN as CODES
 from training.codes import train_codes
-from training.loop import Run
+from training.loop import Plan, Run, is_finished
+from training.planner.train import PLAN as PLANNER
 from training.planner.train import train_planner
+from training.renderer.train import PLAN as RENDERER
 from training.renderer.train import train_renderer
 
 TRAINERS: Mapping[str, Callable[[Run], object]] = {
@@ -26,9 +30,27 @@ TRAINERS: Mapping[str, Callable[[Run], object]] = {
     "renderer": train_renderer,
     "planner": train_planner,
 }
+PLANS: Mapping[str, Plan] = {
+    "decoder": decoder.PLAN,
+    "encoder": encoder.PLAN,
+    "codes": CODES,
+    "renderer": RENDERER,
+    "planner": PLANNER,
+}
 # What a process does from its start to its end, codes first.
 _PARTS = (("codes",), ("decoder", "encoder"), ("renderer",), ("planner",))
 _BUILT_ON_CODES = {"renderer", "planner"}
+
+
+def with_codes(stages: Collection[str]) -> set[str]:
+    """`stages` and the codes, where one of them needs these."""
+    return {*stages, "codes"} if _BUILT_ON_CODES & set(stages) else set(stages)
+
+
+def unfinished(run: Run, stages: Collection[str]) -> list[str]:
+    """Those of `stages`, names in `TRAINERS`, that have steps of `run` before them."""
+    plans = {stage: plan for stage, plan in PLANS.items() if stage in stages}
+    return [stage for stage, plan in plans.items() if not is_finished(plan, run)]
 
 
 def train_stages(stages: Sequence[str], run: Run) -> None:
@@ -45,7 +67,7 @@ def train_side_by_side(stages: Sequence[str], run: Run) -> None:
     """
     begun: list[SpawnProcess] = []
     context = multiprocessing.get_context("spawn")
-    wanted = {*stages, "codes"} if _BUILT_ON_CODES & set(stages) else set(stages)
+    wanted = with_codes(stages)
     try:
         for part in _PARTS:
             kept = [stage for stage in part if stage in wanted]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -11,25 +12,28 @@ from torch import Tensor, nn
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.autoencoder.vowels import lay_vowels
-from training.codes import PLAN as CODES
 from training.codes import Codes
 from training.loop import save_start
 from training.planner.network import Planner
 from training.planner.rows import fit_rows
 from training.planner.texts import first_code_id
-from training.renderer.clockwork import is_laid, renew_clockwork
+from training.renderer.clockwork import is_laid
 from training.renderer.network import Renderer
 from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
+from training.stages import PLANS
 
 
-def start_from(folder: Path, state: Path, *, keeps_codes: bool) -> None:
-    """Write states of step 0 into `state` with the weights of the set in `folder`, for the networks
-    that have no state there; what only training uses has its first weights. keeps_codes: that of
-    the codes is a finished one; renderer and planner were trained with these.
+def start_from(folder: Path, state: Path, trained: Collection[str]) -> None:
+    """Write states with the weights of the set in `folder` into `state`, for the networks that have
+    none there: of step 0 for the stages that are to be `trained`, finished ones for all others.
+    What only training uses has its first weights.
 
-    ValueError for a set whose DiT was trained without the clockwork.
+    ValueError for a set without a planner, or whose DiT was trained without the clockwork.
     """
+    place = folder / "acestep-5Hz-lm-demo"
+    if not place.is_dir():
+        raise ValueError(f"{folder} has no {place.name}; take a set that is whole")
     dit = _read(folder / "demo" / "model.safetensors")
     text = _read(folder / "Qwen3-Embedding-0.6B" / "model.safetensors")
     vae = _plain(_read(folder / "vae" / "diffusion_pytorch_model.safetensors"))
@@ -40,17 +44,17 @@ def start_from(folder: Path, state: Path, *, keeps_codes: bool) -> None:
     _fill(renderer.text, text)
     if not is_laid(renderer.model):
         raise ValueError(f"{folder} was trained without the clockwork; take a newer set or none")
-    renew_clockwork(renderer.model)
     _fill(codes, dit)
     _fill(encoder, _under(vae, "encoder."))
     _fill(decoder, _under(vae, "decoder."))
     lay_vowels(decoder)
-    save_start(state / "codes.pt", codes, CODES.steps if keeps_codes else 0)
-    for name, module in {"renderer": renderer, "encoder": encoder, "decoder": decoder}.items():
-        save_start(state / f"{name}.pt", module)
+    found = {"codes": codes, "renderer": renderer, "encoder": encoder, "decoder": decoder}
+    for name, module in found.items():
+        save_start(state / f"{name}.pt", module, 0 if name in trained else PLANS[name].steps)
     if not (state / "planner.pt").is_file():
-        tensors = _read(folder / "acestep-5Hz-lm-demo" / "model.safetensors")
-        save_start(state / "planner.pt", _planner_of(tensors))
+        planner = _planner_of(_read(place / "model.safetensors"))
+        step = 0 if "planner" in trained else PLANS["planner"].steps
+        save_start(state / "planner.pt", planner, step)
 
 
 def _planner_of(tensors: dict[str, Tensor]) -> Planner:

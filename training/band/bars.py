@@ -58,11 +58,6 @@ def swung(count: int, on: float, off: float) -> Pattern:
     )
 
 
-def offbeats(count: int, velocity: float) -> Pattern:
-    """A stroke in the middle of each beat."""
-    return tuple((beat + 0.5, velocity) for beat in range(count))
-
-
 def strummed(count: int, each: int, length: float) -> Strum:
     """`each` strums of a length on every beat, evenly."""
     return tuple((index / each, length) for index in range(each * count))

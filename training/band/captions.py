@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from acestep_cli.demo.words import prompt_words
-from training.band.recipes import BANDS
+from training.band.recipes import BANDS, MODES
 from training.band.score import PARTS, Recipe
 from training.band.styles import STYLES
 
@@ -121,6 +121,7 @@ def _saying() -> frozenset[str]:
         ),
         *(word for style in STYLES.values() for word in style.words),
         *("fast", "upbeat", "energetic", "driving", "slow", "calm", "gentle", "mid", "tempo"),
+        *(*MODES, "moderate"),
         *("only", "just", "solo", "no", "without", "not", "guitars", "string", "organ", "choir"),
         *("kick", "snare", "hat", "hats", "cymbals", "claps", "percussion", "synth", "chords"),
     ]

@@ -43,6 +43,7 @@ def cover_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
                 mean(
                     chroma_correlation(source, made[(place + 1) % count])
                     for place, source in enumerate(sources)
+                    if count > 1
                 ),
                 ideal,
                 count,

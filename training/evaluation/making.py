@@ -23,6 +23,7 @@ EXACT = ("--bit-depth", "32", "--no-config", "--quiet", "--force")
 # What every command is told first, which later options overrule.
 _COMMON = ("--model", DEMO, "--threads", "1")
 _TAIL = 600
+_THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,23 @@ class Studio:
         things = list(things)
         if self.jobs == 1 or len(things) < 2:
             return [work(thing) for thing in things]
-        with ProcessPoolExecutor(self.jobs, get_context("spawn"), _alone) as pool:
+        with _one_core_each(), ProcessPoolExecutor(self.jobs, get_context("spawn")) as pool:
             return list(pool.map(work, things))
 
 
-def _alone() -> None:
-    """Each process has one core."""
-    os.environ["OMP_NUM_THREADS"] = "1"
+@contextmanager
+def _one_core_each() -> Iterator[None]:
+    """Processes that begin in here have one thread for their arithmetic. It is told before they
+    begin: libraries ask once, when they are imported."""
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
 
 
 def _run(task: tuple[Path, Path | None, tuple[str, ...]]) -> str:

@@ -100,7 +100,7 @@ def _plans(studio: Studio, kind: str, wishes: list[_Wish]) -> list[Metas]:
         ]
         for number, (wish, folder) in enumerate(zip(wishes, folders, strict=True))
     )  # fmt: skip
-    return [_metas(folder) for folder in folders]
+    return [_item(folder)["metas"] for folder in folders]
 
 
 def _played_row(kind: str, studio: Studio, count: int, seconds: float, *more: str) -> Row:
@@ -116,21 +116,23 @@ def _played_row(kind: str, studio: Studio, count: int, seconds: float, *more: st
         ]
         for own, folder in zip(asked, folders, strict=True)
     )  # fmt: skip
+    items = [_item(folder) for folder in folders]
     planned = [
-        replace(own, recipe=replace(own.recipe, bpm=round(_metas(folder)["bpm"])))
-        for own, folder in zip(asked, folders, strict=True)
+        replace(own, recipe=replace(own.recipe, bpm=round(item["metas"]["bpm"])))
+        for own, item in zip(asked, items, strict=True)
     ]
-    made = studio.spread(hear_file, [next(folder.glob("*.wav")) for folder in folders])
+    made = studio.spread(hear_file, [Path(item["path"]) for item in items])
     truth = studio.spread(hear_truth, planned)
     tempos = judges_of(studio).tempos
     measure = f"planner: {kind} in its tempo"
     return judged(measure, in_time, tempos(made), tempos(truth), planned)
 
 
-def _metas(folder: Path) -> Metas:
+def _item(folder: Path) -> Mapping[str, Any]:
+    """The song of the latest job in `folder`, as its record has it."""
     record = max(folder.glob("*.json"))  # the latest, by its name
-    metas: Metas = json.loads(record.read_text("utf-8"))["items"][0]["metas"]
-    return metas
+    item: Mapping[str, Any] = json.loads(record.read_text("utf-8"))["items"][0]
+    return item
 
 
 def _speed(metas: Metas) -> str:

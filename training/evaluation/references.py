@@ -19,12 +19,15 @@ from training.measures.sound import Sound
 
 _PARTS = (("drums",), ("bass", "pad"), ("keys",), ("drums", "bass", "guitar"))
 _OTHER_SEED = 1
+_OTHER_BPM, _MIDDLE_BPM = 45, 120
 
 
 def reference_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
     """The share of songs that a reference draws towards its timbre; their words name the style
-    alone, reference and song share no key and no tempo. `shuffled` takes the reference of another
-    song, `band` what it plays itself with the parts of the reference."""
+    alone, reference and song share no key and no tempo. Half of them would be nearer by chance.
+    `shuffled` takes the reference of another song, played by another band, so that less than half
+    are nearer to it where references have an effect; `band` what it plays itself with the parts of
+    the reference."""
     asked = [
         draw_with(f"reference-{index}", _PARTS[index % len(_PARTS)], 1, seconds)[0]
         for index in range(count)
@@ -43,7 +46,7 @@ def reference_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
         Row(
             "reference: nearer to its timbre",
             _nearer(references, drawn, alone),
-            _nearer(others, drawn, alone),
+            _nearer(others, drawn, alone) if count > 1 else None,
             _nearer(references, true, alone),
             count,
         )
@@ -61,7 +64,8 @@ def _nearer(
 
 def _reference(own: Asked) -> Asked:
     """Another song of the same style and parts."""
-    recipe = replace(own.recipe, root=(own.recipe.root + 5) % 12, bpm=240 - own.recipe.bpm)
+    bpm = own.recipe.bpm + (_OTHER_BPM if own.recipe.bpm < _MIDDLE_BPM else -_OTHER_BPM)
+    recipe = replace(own.recipe, root=(own.recipe.root + 5) % 12, bpm=bpm)
     return replace(own, recipe=recipe, seed=own.seed + _OTHER_SEED)
 
 

@@ -97,7 +97,7 @@ def _timbres(songs: list[Example]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def draw_times(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Times in (0, 1]: half of them even, half near 1, where the words alone decide: later the
+    """Times in [0, 1]: half of them even, half near 1, where the words alone decide: later the
     noisy latents tell tempo and key themselves."""
     even = torch.rand(count, generator=generator)
     early = 1 - 0.3 * torch.rand(count, generator=generator) ** 1.5

@@ -8,10 +8,10 @@ its width, and keeps it; all that follows from the beat is learnt.
 In the condition, as many dimensions as there are beats belong to the words alone: lyrics and timbre
 say nothing in them. In the DiT:
 
-| dimensions, from `first` on | what they hold |
+| dimensions, the last ones | what they hold |
 |---|---|
 | 12 | of the chosen beat's multiples 2, 3 and 4: each as the chosen beat itself, below |
-| 2 n | cosine and sine of each of the n beats, as the silence latent has them |
+| 2 n, from `first` on | cosine and sine of each of the n beats, as the silence latent has them |
 | n | 1 at the beat that the last token of the prompt names |
 | 4 | cosine and sine of that beat in both frames of a patch |
 | 1 | always 1 |
@@ -22,10 +22,11 @@ The multiples are laid by `multiples.py`, and only begun with, not kept.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from acestep_cli.models.acestep import AceStepModel
 from acestep_cli.models.dit import DiTLayer
@@ -45,9 +46,7 @@ from training.silence import LOUDNESS
 
 DIMENSIONS = 3 * BEATS + 5  # those that are kept
 _BEAT = 1.5  # amplitude of the chosen beat at time 1
-# What states of the first blocks measure at time 1, in root mean square, before and after training:
-# a beat laid for the other is nine times too loud to begin with, or too soft to be heard.
-_UNTRAINED, _TRAINED = 0.7, 2.1
+_SIZE = 0.7  # what states of the first blocks measure at time 1, in root mean square
 _NAME = 0.8  # what the name of a beat measures in its dimension
 _OPEN = 16.0  # what the gate of the beat that is named is opened by, and all others are closed by
 _LEAST = 4.0  # by which they are known
@@ -72,30 +71,20 @@ def lay_clockwork(model: AceStepModel, sense: Tensor) -> None:
     block.scale_shift_table[:, [2, 5], places.first :] = 1
     silence_times(model, slice(places.first, None))
     _name(block, places)
-    _choose(block, places, least_used(block, 2 * BEATS), _UNTRAINED)
+    _choose(block, places, least_used(block, 2 * BEATS))
     # First weights would only blur the beat before its multiples are made.
     for later in model.decoder.blocks()[1:3]:
         leave_alone(later, places.chosen)
-    lay_multiples(model, places.chosen, places.multiples, _BEAT, _UNTRAINED)
+    lay_multiples(model, places.chosen, places.multiples, _BEAT, _SIZE)
 
 
-@torch.no_grad()
-def renew_clockwork(model: AceStepModel) -> None:
-    """Lay what older weights have weaker or not at all: gates that let one beat through and no
-    other, loud enough to be heard among noise, and its multiples."""
-    places = _Places(model.decoder.scale_shift_table.shape[-1] - DIMENSIONS)
-    block, units = model.decoder.blocks()[0], _units(model, places)
-    if float(block.mlp.gate_proj.weight[units, places.one].max()) <= -_OPEN:
-        return
-    _choose(block, places, units, _TRAINED)
-    lay_multiples(model, places.chosen, places.multiples, _BEAT, _TRAINED)
+def hold_clockwork(model: AceStepModel) -> Callable[[], None]:
+    """Keep the connection as it was laid, up to what the units pass on: its gradients become 0.
 
-
-def hold_clockwork(model: AceStepModel) -> None:
-    """Keep the connection as it was laid, up to what the units pass on: their gradients become 0.
-
-    Left free, some beats lose their name within a thousand steps, and a gate that has closed for a
-    beat stays closed. RuntimeError for a model in which it was never laid.
+    Returns what puts it back as it is now, to be called after every step: an optimizer lets weights
+    decay that have no gradient. Left free, some beats lose their name within a thousand steps, and
+    a gate that has closed for a beat stays closed. RuntimeError for a model in which it was never
+    laid.
     """
     decoder = model.decoder
     width = decoder.scale_shift_table.shape[-1]
@@ -104,37 +93,48 @@ def hold_clockwork(model: AceStepModel) -> None:
     cross, mlp = block.cross_attn, block.mlp
     if not is_laid(model):
         raise RuntimeError("the clockwork was not laid in these weights")
+    held: list[_Held] = []
+
+    def hold(parameter: nn.Parameter, place: Any) -> None:
+        held.append(_Held(parameter, place))
+
     said, units = _said(model), _units(model, places)
     keys, queries = _rows(cross)
     patch = dict(decoder.proj_in.named_parameters())
     kept = slice(places.first, None)
-    _hold(patch["1.weight"], kept)
-    _hold(patch["1.bias"], kept)
-    _hold(decoder.condition_embedder.weight, kept)
-    _hold(decoder.condition_embedder.weight, (slice(None), said))
+    hold(patch["1.weight"], kept)
+    hold(patch["1.bias"], kept)
+    hold(decoder.condition_embedder.weight, kept)
+    hold(decoder.condition_embedder.weight, (slice(None), said))
     assert decoder.condition_embedder.bias is not None
-    _hold(decoder.condition_embedder.bias, kept)
-    _hold(encoder.text_projector.weight, said)
-    _hold(encoder.lyric_encoder.norm.weight, said)
-    _hold(encoder.timbre_encoder.norm.weight, said)
-    _hold(model.null_condition_emb, (..., said))
-    _hold(block.self_attn.o_proj.weight, kept)
+    hold(decoder.condition_embedder.bias, kept)
+    hold(encoder.text_projector.weight, said)
+    hold(encoder.lyric_encoder.norm.weight, said)
+    hold(encoder.timbre_encoder.norm.weight, said)
+    hold(model.null_condition_emb, (..., said))
+    hold(block.self_attn.o_proj.weight, kept)
     for norm in (block.cross_attn_norm, block.mlp_norm):
-        _hold(norm.weight, kept)
+        hold(norm.weight, kept)
     for norm in (cross.q_norm, cross.k_norm):
-        _hold(norm.weight, slice(2))
-    _hold(block.scale_shift_table, (..., kept))
+        hold(norm.weight, slice(2))
+    hold(block.scale_shift_table, (..., kept))
     rows = torch.arange(6 * width).view(6, width)[:, kept].flatten()
     for embedding in time_embeddings(model):
         for parameter in embedding.time_proj.parameters():
-            _hold(parameter, rows)
-    _hold(cross.q_proj.weight, queries)
-    _hold(cross.k_proj.weight, keys)
-    _hold(cross.v_proj.weight, keys)
-    _hold(cross.o_proj.weight, (slice(None), queries))
-    _hold(cross.o_proj.weight, kept)
-    _hold(mlp.gate_proj.weight, units)
-    _hold(mlp.up_proj.weight, units)
+            hold(parameter, rows)
+    hold(cross.q_proj.weight, queries)
+    hold(cross.k_proj.weight, keys)
+    hold(cross.v_proj.weight, keys)
+    hold(cross.o_proj.weight, (slice(None), queries))
+    hold(cross.o_proj.weight, kept)
+    hold(mlp.gate_proj.weight, units)
+    hold(mlp.up_proj.weight, units)
+
+    def put_back() -> None:
+        for part in held:
+            part.put_back()
+
+    return put_back
 
 
 def is_laid(model: AceStepModel) -> bool:
@@ -155,10 +155,19 @@ def _units(model: AceStepModel, places: _Places) -> Tensor:
     return units[gate[units][:, places.named].argmax(dim=1).argsort(stable=True)]
 
 
-def _hold(parameter: Tensor, place: Any) -> None:
-    free = torch.ones_like(parameter)
-    free[place] = 0
-    parameter.register_hook(lambda gradient: gradient * free)
+class _Held:
+    """The part `place` of a parameter, which stays as it is."""
+
+    def __init__(self, parameter: nn.Parameter, place: Any) -> None:
+        self._parameter = parameter
+        self._held = torch.zeros_like(parameter, dtype=torch.bool)
+        self._held[place] = True
+        self._kept = parameter.detach().clone()
+        parameter.register_hook(lambda gradient: gradient.masked_fill(self._held, 0))
+
+    @torch.no_grad()
+    def put_back(self) -> None:
+        self._parameter.copy_(torch.where(self._held, self._kept, self._parameter))
 
 
 class _Places:
@@ -228,13 +237,12 @@ def _rows(cross: Attention) -> tuple[slice, slice]:
     )
 
 
-def _choose(block: DiTLayer, places: _Places, units: Tensor, size: float) -> None:
-    """Of the `units` [2 n] two pass a beat on where it is named, turned to both frames. size: root
-    mean square of the block's states."""
+def _choose(block: DiTLayer, places: _Places, units: Tensor) -> None:
+    """Of the `units` [2 n] two pass a beat on where it is named, turned to both frames."""
     gate, up, down = mlp_weights(block)
     units = units.view(BEATS, 2)
     down[places.first :] = 0
-    passed = _OPEN / size**2
+    passed = _OPEN / _SIZE**2
     for beat in range(BEATS):
         for unit, place in zip(units[beat], places.beats[beat], strict=True):
             gate[unit], up[unit], down[:, unit] = 0, 0, 0

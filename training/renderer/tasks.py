@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.band.compose import compose
-from training.band.recipes import draw_recipe, in_eighths
+from training.band.recipes import draw_recipe, in_eighths, is_withheld
 from training.band.score import PARTS, Recipe, Score
 from training.band.singing import line_of
 from training.band.styles import STYLES
@@ -242,6 +242,8 @@ def _cover(
         other = draw_recipe(random, styles)
         style = other.style if recipe.meter in STYLES[other.style].bars else recipe.style
         changed = replace(recipe, style=style, parts=other.parts)
+        if is_withheld(changed):
+            changed = replace(changed, style=recipe.style)
         score = _play(changed, frames, np.random.default_rng(seed))
     return Example(prompt_of(score, random, "cover"), latents_of(score), _context(source))
 

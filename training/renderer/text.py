@@ -20,7 +20,7 @@ from training.band.captions import caption_of
 from training.band.lyrics import lyrics_of
 from training.band.score import VOWELS, Score
 
-TEXT_ROOM, LYRIC_ROOM = 104, 88
+TEXT_ROOM, LYRIC_ROOM = 112, 88
 PLACES = max(BEATS.values())  # of syllables in a line: one for each beat of a bar
 _NEWLINE = "\u010a"  # as byte-level vocabularies spell it
 _UNSAID = 0.08  # how often tempo, key or meter is left to the model

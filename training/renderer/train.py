@@ -26,12 +26,12 @@ def train_renderer(run: Run) -> Renderer:
     set_first_weights(renderer, 0)
     begun = run.path(PLAN)
     if begun.is_file():
-        renderer.load_state_dict(torch.load(begun, weights_only=True)["module"])
+        renderer.load_state_dict(torch.load(begun, weights_only=True, map_location="cpu")["module"])
     else:
         renderer.text.load_state_dict(train_reader(run).text.state_dict())
         lay_clockwork(renderer.model, renderer.sense)
     renderer.to(run.device)  # before the hold, which keeps where it was made
-    hold_clockwork(renderer.model)
+    put_back = hold_clockwork(renderer.model)
     codes = train_codes(run)
 
     def hints(latents: Latents) -> Latents:
@@ -52,4 +52,4 @@ def train_renderer(run: Run) -> Renderer:
         }
         return value, {name: channels[part].mean() for name, part in parts.items()}
 
-    return train(renderer, PLAN, draw, loss, run)  # type: ignore[return-value]
+    return train(renderer, PLAN, draw, loss, run, after_step=put_back)  # type: ignore[return-value]

@@ -72,7 +72,7 @@ def test_what_fails_in_a_process_ends_the_training(
 ) -> None:
     (tmp_path / "codes.pt").write_bytes(b"no state")
     out = tmp_path / "set"
-    stages = ("renderer", "planner", "export")
+    stages = STAGES
     assert main([*TRIAL, "--state", str(tmp_path), "--out", str(out), *stages]) == 1
     told = f"the training of codes failed; the same command goes on from {tmp_path}\n"
     assert capsys.readouterr().err == told
@@ -123,6 +123,8 @@ def test_what_ends_while_it_is_asked_is_not_missed(monkeypatch: pytest.MonkeyPat
         (("--workers", "-1"), "-1 is no whole number from 0 up"),
         (("--start", "nowhere"), "--start nowhere holds no whole set"),
         ((*TRIAL, "--out", os.devnull, "codes"), f"--out {os.devnull} is no folder"),
+        ((*TRIAL, "--out", str(Path(__file__).parent), "codes"), "__init__.py, which is of no set"),
+        ((*TRIAL, "--state", "set/state", "--out", "set"), "--state set/state lies in --out set"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -133,6 +135,17 @@ def test_what_makes_no_sense_is_refused(
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "state").exists()
+
+
+def test_a_set_is_not_made_of_networks_that_nobody_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--state", str(tmp_path / "state"), "--out", str(tmp_path / "set"))
+    with pytest.raises(SystemExit) as ended:
+        main([*TRIAL, *words, "renderer", "decoder", "export"])
+    assert ended.value.code == 2
+    assert "export needs encoder, planner, not trained yet" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
 
 
 @pytest.mark.parametrize("below", ["", "state"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def test_a_reference_has_the_parts_and_neither_the_tempo_nor_the_key() -> None:
     own = asked(bpm=100, root=3, parts=("bass", "pad"))
     other = _reference(own)
     assert other.recipe.parts == own.recipe.parts
-    assert (other.recipe.bpm, other.recipe.root) == (140, 8)
+    assert (other.recipe.bpm, other.recipe.root) == (145, 8)
     assert other.seed != own.seed
 
 
@@ -122,11 +123,32 @@ def test_words_stand_with_styles_that_can_have_them() -> None:
     assert plans._wishes({"fast": "fast"}, 1)[0].caption.startswith("fast ")
 
 
+def test_processes_know_of_their_one_core_before_they_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    studio = Studio(tmp_path, None, 2)
+    assert set(studio.spread(os.getenv, ["OMP_NUM_THREADS"] * 4)) == {"1"}
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert set(studio.spread(os.getenv, ["OMP_NUM_THREADS"] * 2)) == {"1"}
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.parametrize("bpm", [60, 90, 119, 120, 121, 180])
+def test_a_reference_has_another_tempo(bpm: int) -> None:
+    (asked,) = draw_with("reference-0", ("drums",), 1, 10.0)
+    own = replace(asked, recipe=replace(asked.recipe, bpm=bpm))
+    other = _reference(own).recipe.bpm
+    assert 60 <= other <= 180
+    assert abs(other / bpm - 1) > 0.2
+
+
 def test_plans_are_read_from_the_latest_record(tmp_path: Path) -> None:
     for name, bpm in (("1.json", 90), ("2.json", 150)):
         metas = {"bpm": bpm, "keyscale": "D minor", "timesignature": "3"}
         (tmp_path / name).write_text(json.dumps({"items": [{"metas": metas}]}), "utf-8")
-    found = plans._metas(tmp_path)
+    found = plans._item(tmp_path)["metas"]
     assert plans._speed(found) == "fast"
     assert plans._speed({"bpm": None}) == "slow"
     assert plans._mode(found) == "minor"

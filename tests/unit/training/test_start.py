@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from acestep_cli.models.layers import MLP
 from training import export
+from training.__main__ import PACKAGED
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.autoencoder.vowels import _WAVES, lay_vowels
-from training.codes import PLAN as CODES
 from training.codes import Codes
 from training.planner import rows
 from training.planner.network import Planner
@@ -23,6 +25,7 @@ from training.renderer.clockwork import lay_clockwork
 from training.renderer.network import Renderer
 from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
+from training.stages import PLANS
 from training.start import _fill, start_from
 
 # The planner's file holds the rows of codes, and not what they are made by; no file the probes.
@@ -58,10 +61,10 @@ def write(
 
 
 @pytest.mark.parametrize(
-    ("has_state", "keeps_codes"), [(False, True), (False, False), (True, True)]
+    ("has_state", "trained"), [(False, ()), (False, tuple(PLANS)), (True, ("renderer",))]
 )
 def test_the_weights_of_a_set_come_back(
-    has_state: bool, keeps_codes: bool, planner: Planner, tmp_path: Path
+    has_state: bool, trained: tuple[str, ...], planner: Planner, tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
     renderer, codes = Renderer(tokenizer().get_vocab_size()), Codes()
@@ -77,16 +80,16 @@ def test_the_weights_of_a_set_come_back(
     if has_state:
         for name in ("codes", "planner"):
             (state / f"{name}.pt").write_bytes(b"mine")
-    start_from(tmp_path / "set", state, keeps_codes=keeps_codes)
-    trained: dict[str, nn.Module] = {"renderer": renderer, "encoder": encoder, "decoder": decoder}
+    start_from(tmp_path / "set", state, trained)
+    written: dict[str, nn.Module] = {"renderer": renderer, "encoder": encoder, "decoder": decoder}
     if has_state:
         for name in ("codes", "planner"):
             assert (state / f"{name}.pt").read_bytes() == b"mine"
     else:
-        trained |= {"codes": codes, "planner": planner}
-    for name, module in trained.items():
+        written |= {"codes": codes, "planner": planner}
+    for name, module in written.items():
         saved = torch.load(state / f"{name}.pt", weights_only=True)
-        assert saved["step"] == (CODES.steps if name == "codes" and keeps_codes else 0)
+        assert saved["step"] == (0 if name in trained else PLANS[name].steps)
         for key, value in module.state_dict().items():
             if key.startswith(NOT_WRITTEN):
                 continue
@@ -102,7 +105,7 @@ def test_a_set_whose_decoder_cannot_tell_vowels_learns_to(planner: Planner, tmp_
     state = tmp_path / "state"
     state.mkdir()
     (state / "planner.pt").write_bytes(b"mine")
-    start_from(tmp_path / "set", state, keeps_codes=True)
+    start_from(tmp_path / "set", state, ())
     lay_vowels(decoder)
     saved = torch.load(state / "decoder.pt", weights_only=True)["module"]
     for key, value in decoder.state_dict().items():
@@ -114,8 +117,34 @@ def test_a_set_without_the_clockwork_is_refused(planner: Planner, tmp_path: Path
     set_first_weights(renderer, 0)
     write(tmp_path / "set", renderer, codes, planner)
     with pytest.raises(ValueError, match="without the clockwork"):
-        start_from(tmp_path / "set", tmp_path / "state", keeps_codes=True)
+        start_from(tmp_path / "set", tmp_path / "state", ())
     assert not (tmp_path / "state").exists()
+
+
+def test_a_set_without_a_planner_is_refused(planner: Planner, tmp_path: Path) -> None:
+    write(tmp_path / "set", Renderer(tokenizer().get_vocab_size()), Codes(), planner)
+    shutil.rmtree(tmp_path / "set" / "acestep-5Hz-lm-demo")
+    with pytest.raises(ValueError, match="has no acestep-5Hz-lm-demo"):
+        start_from(tmp_path / "set", tmp_path / "state", ())
+    assert not (tmp_path / "state").exists()
+
+
+def test_nothing_of_the_packaged_set_is_laid_anew(tmp_path: Path) -> None:
+    (tmp_path / "planner.pt").write_bytes(b"mine")
+    start_from(PACKAGED, tmp_path, ())
+    renderer = torch.load(tmp_path / "renderer.pt", weights_only=True)["module"]
+    text = load_file(PACKAGED / "Qwen3-Embedding-0.6B" / "model.safetensors")
+    for name, value in text.items():
+        assert torch.equal(renderer[f"text.{name}"], value.float()), name
+    for name, value in load_file(PACKAGED / "demo" / "model.safetensors").items():
+        # The tokenizer of the file is that of the codes.
+        if name.startswith(("encoder.", "decoder.", "null_")):
+            assert torch.equal(renderer[f"model.{name}"], value.float()), name
+    vae = load_file(PACKAGED / "vae" / "diffusion_pytorch_model.safetensors")
+    decoder = torch.load(tmp_path / "decoder.pt", weights_only=True)["module"]
+    for name, value in decoder.items():
+        if f"decoder.{name}" in vae:
+            assert torch.equal(value, vae[f"decoder.{name}"].float()), name
 
 
 def test_rows_of_codes_come_back_as_a_network_that_makes_them(planner: Planner) -> None:

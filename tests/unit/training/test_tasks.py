@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +12,14 @@ import torch
 from acestep_cli.pipeline.plan import Plan
 from acestep_cli.pipeline.prompts import instruction_for
 from tests.unit.training.test_band import recipe
-from training.band.recipes import draw_recipe, in_eighths
-from training.band.score import VOWELS
+from training.band.recipes import draw_recipe, in_eighths, is_withheld
+from training.band.score import VOWELS, Score
 from training.band.styles import STYLES as BAND
 from training.latents import BAR, BASS, CHORDS, CLOCK, MELODY, PULSE, STROKES, VOWEL
 from training.renderer import tasks
 from training.renderer.batches import SHOWN, make_batch, weights_of
 from training.renderer.network import Renderer
-from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, encode_prompt, tokenizer
+from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, Prompt, encode_prompt, tokenizer
 from training.renderer.weights import set_first_weights
 from training.silence import silence
 
@@ -55,6 +56,24 @@ def test_words_source_and_mask(task: str, monkeypatch: pytest.MonkeyPatch) -> No
         assert set(np.unique(mask)) <= {0.0, 1.0}
         assert (mask.min() == 0) == (task == "repaint")
         assert target[:, PULSE].any() == (task != "extract")
+
+
+@pytest.mark.parametrize("task", list(tasks.SHARES))
+def test_what_is_withheld_is_in_no_task(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = []
+
+    def noted(score: Score, *rest: Any, **more: Any) -> Prompt:
+        described.append(score.recipe)
+        return prompt_of(score, *rest, **more)
+
+    prompt_of = tasks.prompt_of
+    monkeypatch.setattr(tasks, "prompt_of", noted)
+    monkeypatch.setattr(tasks, "SHARES", {task: 1.0})
+    random = np.random.default_rng(3)
+    for _ in range(120):
+        tasks.draw_example(random, 25, STYLES, lambda latents: latents)
+    assert len(described) == 120
+    assert not any(is_withheld(recipe) for recipe in described)
 
 
 def test_a_repaint_keeps_what_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
