@@ -53,14 +53,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"--start: {problem}")
     run = Run(options.state, options.share, options.device, options.workers)
     trained = [stage for stage in stages if stage != "export"]
-    missing = unfinished(run, set(PLANS) - with_codes(trained)) if "export" in stages else []
+    written_anew = "export" in stages and options.start is None
+    missing = unfinished(run, set(PLANS) - with_codes(trained)) if written_anew else []
     if missing:
         parser.error(f"export needs {', '.join(missing)}, not trained yet: name them too, or none")
     train = train_side_by_side if options.processes > 1 and len(trained) > 1 else train_stages
     try:
         train(trained, run)
         if "export" in stages:
-            write_set(options.out, run)
+            write_set(options.out, run, options.start, trained)
     except ChildProcessError as problem:
         return _stop(str(problem), options.state, 1)
     except KeyboardInterrupt:

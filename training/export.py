@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,24 @@ _NOTICE = "DEMO.txt"
 CONTENT = frozenset({_DIT, _TEXT, _VAE, _PLANNER, _NOTICE})
 
 
-def write_set(folder: Path, run: Run) -> None:
-    """Write the whole set from the networks of `run`, which are trained where they are not yet.
+def write_set(
+    folder: Path, run: Run, start: Path | None = None, trained: Collection[str] = ()
+) -> None:
+    """Write the whole set from the networks of `run`, which are trained where they are not yet;
+    what none of the stages `trained` changes is copied from the set `start`, where there is one.
 
     It is written beside `folder` and takes its place, an earlier set's included, when it is whole.
     """
-    renderer, codes = train_renderer(run), train_codes(run)
-    encoder, decoder = train_encoder(run), train_decoder(run)
-    planner = train_planner(run)
     part, old = (folder.with_name(f"{folder.name}.{kind}") for kind in ("part", "old"))
     for rest in (part, old):
         shutil.rmtree(rest, ignore_errors=True)
     part.mkdir(parents=True)
-    write_renderer(part, renderer, codes)
-    write_autoencoder(part, encoder, decoder)
-    write_planner(part, planner)
+    for stages, names, write in _WRITERS:
+        if start is None or stages & set(trained):
+            write(part, run)
+            continue
+        for name in names:
+            shutil.copytree(start / name, part / name)
     write_notice(part)
     if folder.exists():
         folder.replace(old)
@@ -119,3 +123,23 @@ def _save(tensors: dict[str, Tensor], path: Path) -> None:
 
 def _write_json(path: Path, config: dict[str, Any]) -> None:
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+# The folders of a set, which stages change them, and what writes them.
+_WRITERS: tuple[tuple[frozenset[str], tuple[str, ...], Callable[[Path, Run], None]], ...] = (
+    (
+        frozenset({"renderer", "codes"}),
+        (_DIT, _TEXT),
+        lambda part, run: write_renderer(part, train_renderer(run), train_codes(run)),
+    ),
+    (
+        frozenset({"encoder", "decoder"}),
+        (_VAE,),
+        lambda part, run: write_autoencoder(part, train_encoder(run), train_decoder(run)),
+    ),
+    (
+        frozenset({"planner"}),
+        (_PLANNER,),
+        lambda part, run: write_planner(part, train_planner(run)),
+    ),
+)

@@ -26,8 +26,8 @@ from training.stages import PLANS
 
 def start_from(folder: Path, state: Path, trained: Collection[str]) -> None:
     """Write states with the weights of the set in `folder` into `state`, for the networks that have
-    none there: of step 0 for the stages that are to be `trained`, finished ones for all others.
-    What only training uses has its first weights.
+    none there: of step 0 for the stages that are to be `trained`, finished ones for all others
+    that these need. What only training uses has its first weights.
 
     ValueError for a set without a planner, or whose DiT was trained without the clockwork.
     """
@@ -51,10 +51,8 @@ def start_from(folder: Path, state: Path, trained: Collection[str]) -> None:
     found = {"codes": codes, "renderer": renderer, "encoder": encoder, "decoder": decoder}
     for name, module in found.items():
         save_start(state / f"{name}.pt", module, 0 if name in trained else PLANS[name].steps)
-    if not (state / "planner.pt").is_file():
-        planner = _planner_of(_read(place / "model.safetensors"))
-        step = 0 if "planner" in trained else PLANS["planner"].steps
-        save_start(state / "planner.pt", planner, step)
+    if "planner" in trained and not (state / "planner.pt").is_file():
+        save_start(state / "planner.pt", _planner_of(_read(place / "model.safetensors")))
 
 
 def _planner_of(tensors: dict[str, Tensor]) -> Planner:

@@ -79,6 +79,22 @@ def test_what_fails_in_a_process_ends_the_training(
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("uncompiled")
+def test_one_network_is_trained_on_beside_the_others_of_a_set(tmp_path: Path) -> None:
+    out, mine = tmp_path / "set", tmp_path / "set" / "DEMO.txt"
+    out.mkdir()
+    mine.write_text("an earlier set", "utf-8")
+    words = ("--start", str(PACKAGED), "--state", str(tmp_path / "state"), "--out", str(out))
+    assert main([*TRIAL, *words, "renderer", "export"]) == 0
+    assert is_whole(out) and [path.name for path in tmp_path.glob("set*")] == ["set"]
+    changed = set()
+    for path in filter(Path.is_file, PACKAGED.rglob("*")):
+        name = path.relative_to(PACKAGED)
+        if path.read_bytes() != (out / name).read_bytes():
+            changed.add(str(name))
+    assert changed == {"demo/model.safetensors", "Qwen3-Embedding-0.6B/model.safetensors"}
+
+
 class Ending:
     """A process that fails right after it was asked how it ended, and had not."""
 

@@ -82,11 +82,15 @@ def test_the_weights_of_a_set_come_back(
             (state / f"{name}.pt").write_bytes(b"mine")
     start_from(tmp_path / "set", state, trained)
     written: dict[str, nn.Module] = {"renderer": renderer, "encoder": encoder, "decoder": decoder}
+    if "planner" not in trained and not has_state:
+        assert not (state / "planner.pt").exists()
     if has_state:
         for name in ("codes", "planner"):
             assert (state / f"{name}.pt").read_bytes() == b"mine"
     else:
-        written |= {"codes": codes, "planner": planner}
+        written |= {"codes": codes}
+    if "planner" in trained:
+        written |= {"planner": planner}
     for name, module in written.items():
         saved = torch.load(state / f"{name}.pt", weights_only=True)
         assert saved["step"] == (0 if name in trained else PLANS[name].steps)
@@ -103,8 +107,6 @@ def test_a_set_whose_decoder_cannot_tell_vowels_learns_to(planner: Planner, tmp_
     lay_clockwork(renderer.model, renderer.sense)
     _, decoder = write(tmp_path / "set", renderer, Codes(), planner, tells_vowels=False)
     state = tmp_path / "state"
-    state.mkdir()
-    (state / "planner.pt").write_bytes(b"mine")
     start_from(tmp_path / "set", state, ())
     lay_vowels(decoder)
     saved = torch.load(state / "decoder.pt", weights_only=True)["module"]
@@ -130,7 +132,6 @@ def test_a_set_without_a_planner_is_refused(planner: Planner, tmp_path: Path) ->
 
 
 def test_nothing_of_the_packaged_set_is_laid_anew(tmp_path: Path) -> None:
-    (tmp_path / "planner.pt").write_bytes(b"mine")
     start_from(PACKAGED, tmp_path, ())
     renderer = torch.load(tmp_path / "renderer.pt", weights_only=True)["module"]
     text = load_file(PACKAGED / "Qwen3-Embedding-0.6B" / "model.safetensors")
