@@ -23,7 +23,7 @@ _OTHERS = ("drums", "bass", "guitar", "pad")
 
 def cover_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
     """Chroma correlation of source and cover; `shuffled` with another source, `band` the source
-    itself with the new parts."""
+    itself with the new parts; and how much of it goes from the first strength to the last."""
     asked = draw_with("cover", _PARTS, count, seconds)
     sources = [levelled(render(own.truth())) for own in asked]
     for own, source in zip(asked, sources, strict=True):
@@ -49,7 +49,9 @@ def cover_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
                 count,
             )
         )
-    return rows
+    first, last = rows[0].made, rows[-1].made
+    assert first is not None and last is not None  # of at least one song
+    return [*rows, Row("cover: harmony that strength 0 gives up", first - last, count=count)]
 
 
 def _cover(own: Asked, strength: float, studio: Studio) -> list[str]:

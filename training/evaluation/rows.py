@@ -27,6 +27,7 @@ TARGETS = {
     "extract: bass, over the mix": 5.0,
     "extract: keys, over the mix": 5.0,
     "cover: harmony at strength 1": 0.6,
+    "cover: harmony that strength 0 gives up": 0.2,
     "lego: tempo right": 0.7,
     "lego: key right": 0.6,
     "complete: tempo right": 0.7,
