@@ -102,20 +102,22 @@ def prove_writable(folder: Path, names: Iterable[str] = (), needed_bytes: int = 
 
     The folder need not exist; nothing is left behind.
     """
+    probe = folder / f"probe.{os.urandom(4).hex()}"
     with _briefly_made(folder):
-        for name in (f"probe.{os.urandom(4).hex()}", *names):
+        for target in (probe, *(folder / name for name in names)):
             # The temporary name is the longest one that will be asked for.
-            temporary = part_path(folder / name)
+            temporary = part_path(target)
             try:
                 temporary.write_bytes(b"")
                 temporary.unlink()
             except OSError as error:
-                raise write_error(error, folder / name) from error
+                # Nobody knows the probe by its name.
+                raise write_error(error, folder if target is probe else target) from error
         free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise OutputError(
             f"{folder} has {free / 1e6:.0f} MB free and this job needs {needed_bytes / 1e6:.0f} MB",
-            "free some space or choose another folder with --output-dir",
+            "free some space or choose another folder with -o or --output-dir",
             code="disk_full",
         )
 
@@ -125,7 +127,7 @@ def write_error(error: OSError, target: Path) -> OutputError:
     if error.errno in _FULL:
         return OutputError(
             f"the disk of {target} is full",
-            "free some space or choose another folder with --output-dir",
+            "free some space or choose another folder with -o or --output-dir",
             code="disk_full",
         )
     if isinstance(error, FileExistsError):
@@ -133,7 +135,9 @@ def write_error(error: OSError, target: Path) -> OutputError:
             f"{target} already exists", "choose another name or pass --force", code="exists"
         )
     reason = error.strerror or type(error).__name__
-    return OutputError(f"cannot write {target}: {reason}", "choose another place with --output-dir")
+    return OutputError(
+        f"cannot write {target}: {reason}", "choose another place with -o or --output-dir"
+    )
 
 
 def _flush_to_disk(path: Path) -> None:

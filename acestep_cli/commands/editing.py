@@ -61,7 +61,7 @@ def edit_verb(
     source = replace(BY_NAME["src_audio"], hidden=True)
     fields = [
         source,
-        BY_NAME["audio_codes"],
+        *([] if "audio_codes" in without else [BY_NAME["audio_codes"]]),
         *_fields([row for row in rows if isinstance(row, Field)], without),
     ]
     names = [str(param.name) for param in (*following, *extra)]

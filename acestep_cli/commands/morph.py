@@ -16,10 +16,10 @@ Examples:
   acestep morph song.wav --from-caption "calm folk" "fast metal" --n-max 0.7
 """
 
-# Flow edit runs an Euler step of its own (pipeline facts 7.10).
+# Flow edit runs an Euler step of its own, from a source that is sound (pipeline facts 7.10).
 _WITHOUT = (
     "sampler_mode", "infer_method", "use_adg", "dcw_enabled", "dcw_mode", "dcw_scaler",
-    "dcw_high_scaler", "dcw_wavelet", "retake_variance",
+    "dcw_high_scaler", "dcw_wavelet", "retake_variance", "audio_codes",
 )  # fmt: skip
 
 

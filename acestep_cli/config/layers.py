@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from acestep_cli.config import paths, schema, sources
 from acestep_cli.config.presets import find_preset, known_presets
+from acestep_cli.config.rivals import displaced
 from acestep_cli.config.schema import Settings
 from acestep_cli.config.sources import Layer
 from acestep_cli.request import BY_NAME, SongRequest, validate
@@ -183,6 +184,10 @@ def _combine(layers: Iterable[Layer]) -> Resolved:
     where: dict[str, str] = {}
     for layer in layers:
         cause = _planner_again(layer.values, values)
+        for name in displaced(layer.values, values):
+            del values[name]
+            where.pop(name, None)
+            origins[name] = "default"
         values.update(layer.values)
         origins.update(dict.fromkeys(layer.values, layer.origin))
         where.update(layer.where)

@@ -23,6 +23,9 @@ FIELD_NAMES = ("bpm", "caption", "duration", "genres", "keyscale", "language", "
 _CODE = re.compile(r"<\|audio_code_(\d{1,9})\|>")
 _OPENING = re.compile(r"<(think|reasoning)>")
 _HEADER = re.compile(r"^#+[ \t]*lyri(?:cs?)?[ \t]*:?[ \t]*$", re.IGNORECASE | re.MULTILINE)
+# Small planners put another word there; lyrics begin with no heading of one word themselves, as
+# their sections are in brackets.
+_HEADING = re.compile(r"^#+[ \t]+\w+[ \t]*:?[ \t]*$", re.MULTILINE)
 _TRAILING_SPECIAL = re.compile(r"(?:<\|[^\s<>|]{1,40}\|>\s*)+\Z")
 
 _ORIGINAL_CODE = re.compile(r"<\|audio_code_\d+\|>")
@@ -48,9 +51,9 @@ def parse_output(text: str, *, upstream: bool = False) -> Output:
 
     Values come out of their quotes and folds and stand on one line; special tokens, codes above
     63999 and control characters are left out. What follows the reasoning is lyrics, without its
-    `# Lyric` or `# Lyrics` line, and holds no fields. `upstream` gives what the original's parser
-    gives: quotes stay, tempo and duration are integers where they can be, and behind an empty
-    reasoning fields are read from everywhere.
+    `# Lyric` or `# Lyrics` line or another heading of one word, and holds no fields. `upstream`
+    gives what the original's parser gives: quotes stay, tempo and duration are integers where they
+    can be, and behind an empty reasoning fields are read from everywhere.
     """
     if upstream:
         codes = "".join(_ORIGINAL_CODE.findall(text))
@@ -58,7 +61,7 @@ def parse_output(text: str, *, upstream: bool = False) -> Output:
     reasoning, rest = _split(text.replace("\r\n", "\n"))
     values = {name: _value(raw) for name, raw in _raw_fields(reasoning.strip().split("\n")).items()}
     rest = rest.strip()
-    header = _HEADER.match(rest)
+    header = _HEADER.match(rest) or _HEADING.match(rest)
     lyrics = clean(without_special(rest[header.end() :] if header else rest))
     codes = "".join(match[0] for match in _CODE.finditer(text) if int(match[1]) <= MAX_CODE)
     return Output({name: value for name, value in values.items() if value}, lyrics.strip(), codes)

@@ -93,7 +93,7 @@ def _finite(field: Field, number: float) -> float:
 def _int(field: Field, raw: object) -> int:
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
-    if isinstance(raw, str) and re.fullmatch(r"[+-]?[0-9]{1,20}", raw):
+    if isinstance(raw, str) and re.fullmatch(r"[+-]?[0-9]{1,40}", raw):
         return int(raw)
     try:
         number = _float(field, raw)
@@ -111,6 +111,11 @@ def _bpm(field: Field, raw: object) -> int:
 def _seconds(field: Field, raw: object) -> float | None:
     if isinstance(raw, str):
         value = _clock_seconds(raw)
+        if value is None and ":" in raw:
+            raise BadValue(
+                f"{field.name} is {shown(raw)}, not minutes and seconds",
+                f"give {field.name} in seconds or as m:ss, with less than 60 seconds",
+            )
         value = _float(field, raw) if value is None else value
     else:
         value = _float(field, raw)

@@ -121,7 +121,7 @@ def _check_number(field: Field, number: float) -> Iterator[Problem]:
 def _choice_of(field: Field) -> str:
     if field.choices or field.above_minimum or not field.range:
         return field.range or "as a finite number"
-    return f"from {field.range}"
+    return f"from {field.range}{', or -1 to draw it' if field.kind == 'seeds' else ''}"
 
 
 def _limits(field: Field) -> str:

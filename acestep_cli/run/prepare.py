@@ -30,6 +30,7 @@ from acestep_cli.run.edits import (
 from acestep_cli.run.pinned import Pinned
 from acestep_cli.run.spec import Job, RunSpec, used_folders
 from acestep_cli.run.targets import PLOT, Targets, check_targets
+from acestep_cli.run.vain import vain_warnings
 from acestep_cli.weights.demonstration import remark
 from acestep_cli.weights.fingerprint import fingerprint
 from acestep_cli.weights.folder import Folder
@@ -73,6 +74,7 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     if warm:
         read_ahead(folders)
     kept = planner_warnings(request, resolved) + level_warnings(resolved, edit, sounds.source)
+    kept += vain_warnings(resolved, request, written.encoding.format)
     given = _lyric_warnings(crew) + ([] if edit else _code_warnings(crew))
     fingerprints = {part.name: fingerprint(part.path) for part in folders}
     pinned = spec.pinned or Pinned("")

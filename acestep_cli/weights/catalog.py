@@ -169,6 +169,13 @@ def family_of(name: str, config: Mapping[str, Any]) -> Family:
     return "sft" if "sft" in name.split("-") or version.startswith("sft") else "base"
 
 
+def whole_again(name: str) -> str:
+    """What to do about the folder `name` that lacks files: only published ones can be fetched."""
+    if name in BY_NAME:
+        return f"fetch it again: {fetch_command(name)}"
+    return "complete it, or name another checkpoint"
+
+
 def fetch_command(name: str = DEFAULT_DIT) -> str:
     """The shell command that fetches the checkpoint `name` with what it needs; what is recommended
     for this machine, where `name` is the default model or nothing that is published."""

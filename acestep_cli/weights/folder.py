@@ -11,7 +11,7 @@ from typing import Any
 
 from acestep_cli.errors import CheckpointError
 from acestep_cli.files import is_file
-from acestep_cli.weights.catalog import Family, Kind, family_of, fetch_command, tasks_of
+from acestep_cli.weights.catalog import Family, Kind, family_of, tasks_of, whole_again
 from acestep_cli.weights.index import SHARD_INDEXES, SINGLE_FILES
 from acestep_cli.weights.tokenizer import FILE_NAME as TOKENIZER_FILE
 from acestep_cli.weights.tokenizer import SLOW_FILES
@@ -83,7 +83,7 @@ def open_folder(name: str, kind: Kind, path: Path, revision: str | None = None) 
     if lacks:
         raise CheckpointError(
             f"the checkpoint {path} is incomplete: it lacks {', '.join(lacks)}",
-            f"fetch it again: {fetch_command(name)}",
+            whole_again(name),
             code="checkpoint_incomplete",
         )
     config = read_config(path)

@@ -21,6 +21,7 @@ from acestep_cli.weights.catalog import (
     Kind,
     fetch_command,
     names,
+    whole_again,
 )
 from acestep_cli.weights.demonstration import DEMO, DEMO_PLANNER
 from acestep_cli.weights.folder import Folder, lacking, open_folder
@@ -54,7 +55,13 @@ def find_set(
     folder is incomplete or the named model cannot do the task.
     """
     usable = places if model is not None else _usable(planner, places)
-    dit, root = _choose_dit(model, task, usable, families)
+    try:
+        dit, root = _choose_dit(model, task, usable, families)
+    except CheckpointMissing:
+        # Who names a planner alone is told of that one: without it the demonstration might do.
+        if planner is not None and model is None and not _is_path(planner):
+            named_folder(planner, "planner", usable)
+        raise
     if root.is_demo and planner not in (None, DEMO_PLANNER):
         raise _stranger(planner)
     order = search_order(root, places)
@@ -263,7 +270,7 @@ def incomplete_folder(kind: Kind, places: Sequence[Place]) -> CheckpointError | 
             if lacks := lacking(path, kind):
                 return CheckpointError(
                     f"the checkpoint {path} is incomplete: it lacks {', '.join(lacks)}",
-                    f"fetch it again: {fetch_command(name)}",
+                    whole_again(name),
                     code="checkpoint_incomplete",
                 )
     return None

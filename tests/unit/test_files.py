@@ -149,6 +149,19 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
         assert "--force" not in caught.value.hint
 
 
+def test_a_folder_that_takes_nothing_is_named_and_no_probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, data: bytes) -> int:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(OutputError) as caught:
+        files.prove_writable(tmp_path, ["song.mp3"])
+    assert caught.value.message == f"cannot write {tmp_path}: Operation not permitted"
+    assert "-o or --output-dir" in caught.value.hint
+
+
 def test_impossible_names_are_known_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="File name too long"):
         files.prove_writable(tmp_path / "new", ["song.mp3", "x" * 250])

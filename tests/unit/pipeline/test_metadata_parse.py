@@ -61,6 +61,8 @@ def test_fields(text: str, fields: dict[str, str]) -> None:
         ("</think># Lyrics\nla", "la"), ("</think>\n## lyrics:\r\nla\r\nle", "la\nle"),
         ("</think>\nlyrical words", "lyrical words"),
         ("</think>\n# Lyrics of love", "# Lyrics of love"),
+        ("</think>\n# minor\n[verse]\nsa la", "[verse]\nsa la"), ("</think>\n#1 hit", "#1 hit"),
+        ("</think>\nla\n# minor", "la\n# minor"),
         ("</think> a </think> b<|im_end|>  ", "a  b"),
         ("</think>\n# Lyric\n[Verse 2]\n<|audio_code_65098|>la<|audio_code_5|>", "[Verse 2]\nla"),
         ("</think>\n<|audio_code_64505|>", ""), ("</think>\nla\x07 la\x1b[0m", "la la[0m"),

@@ -57,6 +57,7 @@ def read(name: str, raw: Any) -> Any:
         ("seed", [7, None], (7, -1)), ("seed", "7, ,9", (7, -1, 9)), ("seed", "-1,-1", ()),
         ("seed", "[7, 8]", (7, 8)), ("seed", "", ()), ("seed", [], ()), ("seed", "random", ()),
         ("seed", 7.0, (7,)),
+        ("seed", "9" * 23, (int("9" * 23),)),  # too large, which is told with all its digits
         # schedules
         ("timesteps", [1, 0.5, 0.25], (1.0, 0.5, 0.25)), ("timesteps", "[1, 0.5]", (1.0, 0.5)),
         ("timesteps", "0.97,0.5,0", (0.97, 0.5, 0.0)), ("timesteps", "", ()),
@@ -145,7 +146,8 @@ def test_languages_and_meters_are_those_of_the_model() -> None:
         ("bpm", "bpm", ("bpm",)), ("bpm", "98-102", ("98-102",)), ("duration", "min", ("min",)),
         ("duration", "and 30 s", ("and",)), ("bpm", "١٢٠", ("bpm",)),
         ("duration", "nan", ("duration", "'nan'")), ("duration", float("inf"), ("inf",)),
-        ("duration", "1e999", ("duration",)), ("duration", "2:75", ("2:75",)),
+        ("duration", "1e999", ("duration",)),
+        ("duration", "2:75", ("2:75", "m:ss", "60 seconds")),
         ("duration", "soon", ("soon",)), ("duration", [1], ("[1]",)), ("duration", {}, ("{}",)),
         ("shift", float("nan"), ("nan",)), ("shift", 10**400, ("shift",)),
         ("keyscale", "H major", ("'H major'", "C major")), ("keyscale", "C lydian", ("lydian",)),

@@ -116,7 +116,7 @@ def test_who_names_another_model_does_not_get_it(demo: Path, here: Path) -> None
             find(here, name)
     with pytest.raises(CheckpointMissing, match=f"the planner {SMALL} is not installed"):
         find_planners(SMALL, around(here))
-    with pytest.raises(CheckpointMissing, match="no checkpoint found"):
+    with pytest.raises(CheckpointMissing, match=f"the planner {SMALL} is not installed"):
         find(here, planner=SMALL)
     with pytest.raises(CheckpointError, match="takes no planner but its own") as caught:
         find(here, DEMO, planner=SMALL)
@@ -161,6 +161,12 @@ def test_its_planner_is_its_own(demo: Path, here: Path) -> None:
     with pytest.raises(CheckpointMissing, match=f"{DEMO_PLANNER} is not installed") as caught:
         find_planners(DEMO_PLANNER, around(here), beside=real)
     assert "--model demo" in caught.value.hint
+
+
+def test_a_planner_that_is_not_there_is_named(demo: Path, here: Path) -> None:
+    with pytest.raises(CheckpointMissing, match=f"the planner {LARGE} is not installed") as caught:
+        find(here, planner=LARGE)
+    assert f"models pull {LARGE}" in caught.value.hint
 
 
 def test_where_it_has_no_planner_it_says_so(demo: Path, here: Path) -> None:
