@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import itertools
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 from click.shell_completion import CompletionItem, shell_complete
@@ -173,24 +174,30 @@ def _run(output: Output) -> int:
     # Until the arguments are parsed, this is all that can be known of the two switches.
     switches = list(itertools.takewhile(lambda word: word != "--", output.arguments))
     output.json, output.debug = "--json" in switches, "--debug" in switches
+    # Kept until the command has ended: a full disk behind stdout is no error of the command.
+    kept = io.BytesIO()
+    printed = io.TextIOWrapper(kept, output.answer.encoding, output.answer.errors)
     try:
-        returned = _dispatch(output)
+        returned = _dispatch(output, printed)
     except BrokenPipeError:
         raise
     except click.exceptions.NoArgsIsHelpError as error:
         write_talk(error.format_message() + "\n")
         return ExitCode.USAGE
     except click.exceptions.Exit as exit_:
-        return exit_.exit_code
+        returned = exit_.exit_code
     except (Exception, KeyboardInterrupt) as error:
         returned = Result(error=_told(error, output))
+    printed.flush()
+    output.answer.buffer.write(kept.getvalue())
     if not isinstance(returned, Result):
         return int(returned or ExitCode.OK)
     output.emit(returned)
     return returned.status()
 
 
-def _dispatch(output: Output) -> Any:
+def _dispatch(output: Output, printed: TextIO) -> Any:
+    """What the command of `output` returns; `printed` takes what click prints by itself."""
     from acestep_cli.commands.verb import switches
 
     version = click.version_option(
@@ -204,7 +211,7 @@ def _dispatch(output: Output) -> Any:
     )
     group = version(group)
     # Help, version and completions are printed while arguments are parsed: they are answers.
-    with redirect_stdout(output.answer):
+    with redirect_stdout(printed):
         if instruction := os.environ.get(_COMPLETION_VARIABLE):
             # Looking for garbage would take some milliseconds, and this process soon ends.
             gc.disable()

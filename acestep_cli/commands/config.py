@@ -113,7 +113,7 @@ def _show(output: Output, scope: _Scope, _: Any) -> Result:
 
 
 def _list(output: Output, scope: _Scope, _: Any) -> Result:
-    """Everything as lines of TOML, each with its origin."""
+    """Everything as lines of TOML, each with its origin; what is not set is a comment."""
     data, rows = _everything(output, scope)
     return Result(data=data, lines=tuple(_toml_line(row) for row in rows))
 
@@ -143,11 +143,9 @@ def _row_data(row: Row) -> dict[str, Any]:
 
 
 def _toml_line(row: Row) -> str:
-    # TOML has no word for a value that is not set.
-    value = row.spelled or " "
-    return f"{row.key} = {value}  # {on_one_line(row.where or row.origin)}".replace(
-        "=    #", "=  #"
-    )
+    origin = on_one_line(row.where or row.origin)
+    # TOML has no word for a value that is not set: only a comment can name its key.
+    return f"{row.key} = {row.spelled}  # {origin}" if row.spelled else f"# {row.key} =  # {origin}"
 
 
 def _get(output: Output, scope: _Scope, keys: tuple[str, ...]) -> Result:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from acestep_cli.errors import Cancelled, OutputError, UsageError
+from acestep_cli.errors import AceStepError, Cancelled, ExitCode, OutputError, UsageError
 from acestep_cli.files import is_folder
+from acestep_cli.jobs import JobRecord
 from acestep_cli.request import BY_NAME, read_values
 from acestep_cli.request.names import check_template, is_template, literal_suffix
 from acestep_cli.term.output import Output
@@ -110,6 +111,28 @@ def played(paths: Sequence[Path]) -> str:
         return play(paths)
     except (Cancelled, KeyboardInterrupt):
         return ""
+
+
+def record_loss(folder: Path, values: Mapping[str, Any], error: OSError | Cancelled) -> None:
+    """Let the record in `folder`, whose job ended with `values`, tell that the song did not reach
+    stdout because of `error`: failed with 6, or 141 where the reader left; cancelled by a signal.
+    A record that cannot be written stays as it is."""
+    job_id = values["job_id"]
+    JobRecord.resume(folder / f"{job_id}.json", values).lose(_loss(job_id, error))
+
+
+def _loss(job_id: str, error: OSError | Cancelled) -> AceStepError:
+    if isinstance(error, Cancelled):
+        return error
+    hint = f"make it again: `acestep replay {job_id}`"
+    if not isinstance(error, BrokenPipeError):
+        reason = error.strerror or type(error).__name__
+        return OutputError(f"cannot write the song to stdout: {reason}", hint)
+    left = AceStepError(
+        "the reader of stdout left before it had the whole song", hint, code="closed_pipe"
+    )
+    left.exit_code = ExitCode.PIPE
+    return left
 
 
 def _picture(text: str | None) -> Path | None:

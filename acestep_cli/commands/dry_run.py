@@ -52,7 +52,7 @@ def _request(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for name, value in data["request"].items():
         origin = data["origins"][name]
-        if origin == "default" and value in (BY_NAME[name].default, [], "", None):
+        if origin == "default" and _says_nothing(name, value):
             continue
         rows.append((name, _text(name, value), f"({origin})"))
     for name, one in data["settings"].items():
@@ -63,10 +63,18 @@ def _request(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
+def _says_nothing(name: str, value: Any) -> bool:
+    # A plan without codes gives each song an empty text of them.
+    if BY_NAME[name].kind == "codes":
+        return not any(value)
+    return value in (BY_NAME[name].default, [], "", None)
+
+
 def _text(name: str, value: Any) -> str:
     if BY_NAME[name].kind == "codes":
         return f"{len(value)} lists of codes" if value else ""
-    text = as_text(name, tuple(value) if isinstance(value, list) else value)
+    # A list is plain already: its regions are texts and no pairs of times.
+    text = ",".join(map(str, value)) if isinstance(value, list) else as_text(name, value)
     flat = " / ".join(text.splitlines())
     return flat if len(flat) <= _LONGEST_TEXT else f"{flat[: _LONGEST_TEXT - 1]}…"
 

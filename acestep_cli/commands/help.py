@@ -30,10 +30,28 @@ def explain(output: Output, words: Sequence[str] | None) -> Result:
     named = list(words or ())
     if len(named) == 1 and named[0].lower() in guide.TOPICS:
         return _result("topic", named[0].lower(), guide.topic(named[0].lower()))
+    if len(named) > 1:
+        _refuse_several(root, named)
     context = root
     for number, word in enumerate(named):
         context = _below(context, word, topics=number == 0)
     return _result("command", context.command_path, context.get_help())
+
+
+def _refuse_several(root: click.Context, named: Sequence[str]) -> None:
+    """UsageError where `named`, two words or more, are several names and no path of a command."""
+    group = root.command
+    assert isinstance(group, click.Group)
+    found, other = (group.get_command(root, word) for word in named[:2])
+    if isinstance(found, click.Group) and found.get_command(root, named[1]) is not None:
+        return
+    is_topic = named[0].lower() in guide.TOPICS
+    is_other = other is not None or named[1].lower() in guide.TOPICS
+    if (found is None and is_topic) or (found is not None and is_other):
+        raise UsageError(
+            f"one topic or command is explained at a time, and {' '.join(named)!r} names more",
+            f"write `{root.command_path} help {named[0]}`",
+        )
 
 
 def _below(context: click.Context, word: str, *, topics: bool) -> click.Context:
@@ -86,7 +104,7 @@ def _complete(
 
 command = Verb(
     "help",
-    [click.Argument(["words"], nargs=-1, metavar="[TOPIC|COMMAND]...", shell_complete=_complete)],
+    [click.Argument(["words"], nargs=-1, metavar="[TOPIC|COMMAND...]", shell_complete=_complete)],
     callback=explain,
     help=HELP,
     short_help="Explain a command or a topic",

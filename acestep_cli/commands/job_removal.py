@@ -65,9 +65,7 @@ def _why_not(job: KnownJob, path: Path) -> str:
         return "it is a link"
     if path.parent.absolute() == job.folder.absolute() and path.name.startswith(f"{job.job_id}_"):
         return ""
-    digest = _digest(path)
-    is_own = digest is not None and digest == job.record.get("digest")
-    return "" if is_own else "it is another song by now"
+    return "" if job.is_song(_digest(path)) else "it is another song by now"
 
 
 def _digest(path: Path) -> str | None:

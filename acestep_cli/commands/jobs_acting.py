@@ -20,7 +20,7 @@ from acestep_cli.commands.job_words import (
 )
 from acestep_cli.commands.status import code_of, followed
 from acestep_cli.commands.verb import RUN, GroupedOption, Verb
-from acestep_cli.errors import AceStepError, Cancelled, ExitCode
+from acestep_cli.errors import AceStepError, Cancelled, ExitCode, InputError
 from acestep_cli.jobs.history import KnownJob
 from acestep_cli.term.output import Output, Result
 
@@ -47,7 +47,8 @@ Examples:
 WAIT_HELP = """Wait until jobs are over.
 
 The paths of their audio are written to stdout, and the exit code is that of the job, of several
-that of the first one which failed. Ctrl-C ends the waiting and not the job.
+that of the first one which failed. It is 5 for a job whose process is gone, and for one that is
+not over within --timeout. Ctrl-C ends the waiting and not the job.
 
 \b
 Examples:
@@ -128,13 +129,13 @@ def wait(
 def _error_of(job: KnownJob, seconds: float | None) -> AceStepError | None:
     """What the job failed with, as it was told to whoever waited for it; None for success."""
     if job.is_open:
-        return AceStepError(
+        return InputError(
             f"the job {job.job_id} is not over after {seconds or 0:g} s",
-            f"it goes on; see `acestep status {job.job_id}`",
+            f"it goes on; see `acestep status {job.job_id}`, or give a longer --timeout",
             code="timeout",
         )
     if job.state == "dead":
-        return AceStepError(
+        return InputError(
             f"the process of the job {job.job_id} is gone and has told of no end",
             f"make it again with `acestep replay {job.job_id}`",
             code="dead",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import click
 
 from acestep_cli import __version__
 from acestep_cli.commands.completing import complete_file, complete_preset
-from acestep_cli.commands.delivery import Delivery, delivery, format_of, played
+from acestep_cli.commands.delivery import Delivery, delivery, format_of, played, record_loss
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.texts import read_texts
 from acestep_cli.commands.verb import RUN, GroupedOption, config_option
@@ -179,7 +180,13 @@ def _made(output: Output, spec: RunSpec, choices: RunChoices, items: int) -> Res
         warnings=outcome.warnings,
         error=outcome.error,
         exit_code=outcome.exit_code,
+        # What went wrong first is what the record keeps.
+        lost=None if outcome.error else partial(record_loss, _folder(spec), outcome.record),
     )
+
+
+def _folder(spec: RunSpec) -> Path:
+    return Path(spec.resolved.request.save_dir or spec.resolved.settings.output_dir)
 
 
 def _event_log(target: str | None) -> AbstractContextManager[Observer]:

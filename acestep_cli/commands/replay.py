@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import filecmp
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from acestep_cli.commands.job_removal import removal_of, remove
 from acestep_cli.commands.job_words import found_jobs, history_of, job_argument
@@ -72,20 +74,34 @@ def replay(
         use_files=use_files,
     )
     if verify:
-        _refuse_changes(again, choices)
+        _refuse_changes(output, again, choices)
         return _verified(output, choices, history, found, again)
     return make_songs(output, Songs(again.resolved, again.wishes, pinned=again.pinned), choices)
 
 
-def _refuse_changes(again: Replay, choices: RunChoices) -> None:
+def _refuse_changes(output: Output, again: Replay, choices: RunChoices) -> None:
     """UsageError for what would make another song, or put it elsewhere."""
     others = [name for name in _NOT_VERIFIED if getattr(choices, name)]
     named = [*(name for name in again.changes if name not in _SOUNDS), *others]
     if named:
+        told = ", ".join(_flags(named, output.arguments) or named)
         raise UsageError(
-            f"--verify compares the song as it was, and {', '.join(named)} would change it",
+            f"--verify compares the song as it was, and {told} would change it",
             "leave out --verify, or the changes",
         )
+
+
+def _flags(names: Collection[str], words: Sequence[str]) -> list[str]:
+    """The options in `words` that gave `names`, as they were typed: one may give several."""
+    context = click.get_current_context()
+    typed = [word.partition("=")[0] for word in words]
+    found = []
+    for param in context.command.params:
+        value = context.params.get(str(param.name))
+        if param.name in names and value not in (None, ()):
+            flags = param.secondary_opts if value is False else param.opts
+            found.append(next((flag for flag in flags if flag in typed), flags[0]))
+    return found
 
 
 def _verified(

@@ -83,9 +83,11 @@ def _events(job: KnownJob, deadline: float | None) -> Iterator[tuple[KnownJob, E
 
 
 def code_of(job: KnownJob) -> ExitCode:
-    """The exit code of a job that is over: its own, 1 for one that is dead."""
+    """The exit code of a job that is over: its own, 5 for one that is dead."""
+    if job.state == "dead":
+        return ExitCode.INPUT
     told_code = job.record.get("exit_code")
-    if job.state != "dead" and told_code in list(ExitCode) and not isinstance(told_code, bool):
+    if told_code in list(ExitCode) and not isinstance(told_code, bool):
         return ExitCode(told_code)
     return ExitCode.OK if job.state == "succeeded" else ExitCode.INTERNAL
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from acestep_cli.errors import InputError, UsageError
+from acestep_cli.files import is_folder
 
 # Room for the longest texts the model can take, and for 600 s of codes in each of 8 songs.
 LIMIT_BYTES = 1 << 20
@@ -41,6 +42,7 @@ def read_file(value: str, name: str) -> str:
     if value == "-":
         return _decode(_read_stdin(name), "stdin", name)
     path = value.removeprefix("@")
+    _refuse_no_file(value, name)
     return _decode(_read_file(Path(path), name), path, name)
 
 
@@ -61,11 +63,20 @@ def _read_stdin(name: str) -> bytes:
         raise _unreadable("stdin", name, error) from error
 
 
-def _read_file(path: Path, name: str) -> bytes:
-    if not path.name:
+def _refuse_no_file(value: str, name: str) -> None:
+    """InputError where `value` has no name of a file, or the name of a folder."""
+    path = value.removeprefix("@")
+    if not value:
+        raise InputError(f"the name of the file with {name} is empty", "give FILE, or - for stdin")
+    if not path:
         raise InputError(
             f"{name} is '@' without a file name", "write @FILE, or @@ for a text that starts with @"
         )
+    if is_folder(Path(path)):
+        raise InputError(f"cannot read {name} from {path}: it is a folder", "name a file in it")
+
+
+def _read_file(path: Path, name: str) -> bytes:
     try:
         with path.open("rb") as file:
             return _read(file)

@@ -92,9 +92,15 @@ class KnownJob:
         told = [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
         return [(one, self.at(one)) for one in told]
 
+    def is_song(self, digest: str | None) -> bool | None:
+        """Whether audio whose tags hold `digest` is a song of this job; None where nobody can tell,
+        because the tags or the record hold no digest."""
+        own = self.record.get("digest")
+        return digest == own if digest and own else None
+
     def at(self, told: str) -> Path | None:
-        """Where the file lies that the record calls `told`: a record tells the path as its own run
-        saw it."""
+        """Where the file lies that the record calls `told`: the path of a file beside the record is
+        told as its own run saw it, and so is any path in an older record."""
         names = (Path(told), self.folder / Path(told).name)
         return next((path for path in names if told and is_file(path)), None)
 

@@ -118,6 +118,12 @@ class JobRecord:
             copy: dict[str, Any] = plain(self._values)
             return copy
 
+    def told(self, path: Path) -> str:
+        """`path` as the record names it: as it is for a file beside the record, which is found by
+        its name; whole for any other, which is to be found from every folder."""
+        is_beside = path.parent.absolute() == self.path.parent.absolute()
+        return str(path if is_beside else path.absolute())
+
     def start(self) -> None:
         """The job runs from now on."""
         with self._lock:
@@ -159,6 +165,15 @@ class JobRecord:
     def cancel(self, error: Cancelled) -> None:
         """The job was stopped by a signal."""
         self._end("cancelled", error)
+
+    def lose(self, error: AceStepError) -> None:
+        """The audio of the job, which was over, did not reach stdout: it ended with `error` after
+        all, and no song of it is listed."""
+        with self._lock:
+            self._values["audio_paths"] = []
+            for item in self._values["items"]:
+                item["path"] = None
+        self._end("cancelled" if isinstance(error, Cancelled) else "failed", error)
 
     def _end(self, status: str, error: AceStepError | None) -> None:
         with self._lock:

@@ -132,7 +132,7 @@ def _finish(job: Job, song: Song, record: JobRecord, made: Made, observer: Obser
             _save_latents(job, song, record)
     level = measure(samples, rate)
     made.paths.append(path)
-    told = STDOUT if job.spec.to_stdout else str(path)
+    told = STDOUT if job.spec.to_stdout else record.told(path)
     made.items[song.index] |= {
         "path": told,
         "level": {"peak": level.peak_db, "loudness": level.loudness},

@@ -51,7 +51,6 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
 
     Unless `warm` is off, the weights are read ahead while torch is being imported.
     """
-    settings = spec.resolved.settings
     places = _places(spec)
     checkpoints = _checkpoints(spec, places)
     # A preset may say something else to each family; the demonstration is of none of them.
@@ -59,7 +58,7 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     resolved = spec.resolved.for_family(family)
     spec = replace(spec, resolved=resolved)
     asked = resolved.request
-    folder = Path(asked.save_dir or settings.output_dir)
+    folder = Path(asked.save_dir or resolved.settings.output_dir)
     sounds = open_sounds(asked, folder)
     request, origins = with_values_of(sounds.source, resolved)
     request = _with_whole_names(request, sounds)
@@ -73,20 +72,14 @@ def prepare(spec: RunSpec, *, warm: bool = True) -> Job:
     folders = used_folders(checkpoints, crew.planner)
     if warm:
         read_ahead(folders)
-    kept = planner_warnings(request, resolved) + level_warnings(resolved, edit, sounds.source)
-    kept += vain_warnings(resolved, request, written.encoding.format)
-    given = _lyric_warnings(crew) + ([] if edit else _code_warnings(crew))
     fingerprints = {part.name: fingerprint(part.path) for part in folders}
-    pinned = spec.pinned or Pinned("")
-    changed = pinned.differences(fingerprints, sounds.hashes())
     found = (
         *resolved.warnings,
-        *_unheard(resolved),
-        *_unread(request, checkpoints),
         *warnings,
-        *kept,
-        *given,
-        *changed,
+        *_without_effect(request, resolved, checkpoints, written),
+        *level_warnings(resolved, edit, sounds.source),
+        *(_lyric_warnings(crew) + ([] if edit else _code_warnings(crew))),
+        *(spec.pinned or Pinned("")).differences(fingerprints, sounds.hashes()),
     )
     return Job(
         spec=replace(spec, wishes=crew.given, without_planner=None),
@@ -208,6 +201,18 @@ def _unheard(resolved: Resolved) -> list[tuple[str, str]]:
     return [
         ("unused_parameter", f"{name} has no effect, as no_lm switches the planner off")
         for name in resolved.unheard
+    ]
+
+
+def _without_effect(
+    request: SongRequest, resolved: Resolved, checkpoints: CheckpointSet, written: Written
+) -> Warnings:
+    """What was typed and changes nothing."""
+    return [
+        *_unheard(resolved),
+        *_unread(request, checkpoints),
+        *planner_warnings(request, resolved),
+        *vain_warnings(resolved, request, written.encoding.format),
     ]
 
 

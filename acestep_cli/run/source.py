@@ -195,7 +195,7 @@ def _of_job(job: KnownJob, number: int) -> Source:
         )
     latents = job.folder / f"{job.job_id}_{number}.latents.safetensors"
     metas = item.get("metas")
-    return _source(
+    source = _source(
         str(path),
         path,
         path,
@@ -203,6 +203,14 @@ def _of_job(job: KnownJob, number: int) -> Source:
         latents=latents if is_file(latents) else None,
         values=_renamed(metas if isinstance(metas, Mapping) else {}, _METAS),
     )
+    if job.is_song(source.audio.tags.digest) is False:
+        # A later run wrote over it, and the record's words are not those of that song.
+        raise InputError(
+            f"the file {path} of the job {job.job_id} holds another song by now",
+            f"name the file itself, or make the song again: `acestep replay {job.job_id}`",
+            code="another_song",
+        )
+    return source
 
 
 def _hash(content: Path | bytes, name: str) -> str:

@@ -157,7 +157,7 @@ def _inherited(text: str) -> int:
     except (OSError, OverflowError, ValueError) as error:
         raise UsageError(
             f"--events {text}: no descriptor {text} is open for writing",
-            f"redirect it as in `{text}> events.jsonl`, or name a file",
+            "open one from 3 upwards as in `--events 3 3> events.jsonl`, or name a file",
         ) from error
 
 

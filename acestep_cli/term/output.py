@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
-from acestep_cli.errors import AceStepError, ExitCode
+from acestep_cli.errors import AceStepError, Cancelled, ExitCode
 from acestep_cli.term import streams, words
 from acestep_cli.term.signals import StopSignals
 
@@ -27,7 +27,8 @@ class Result:
     """What a command has to show: `data` for `--json`, `lines` or the bytes of `payload` for
     stdout, `error` where it failed.
 
-    `exit_code` follows `error` unless given.
+    `exit_code` follows `error` unless given. `lost` is called with what stopped `payload` on its
+    way to stdout.
     """
 
     data: Any = None
@@ -36,6 +37,7 @@ class Result:
     warnings: tuple[Warned, ...] = ()
     error: AceStepError | None = None
     exit_code: ExitCode = ExitCode.OK
+    lost: Callable[[OSError | Cancelled], None] | None = None
 
     def status(self) -> ExitCode:
         """The process status of this result."""
@@ -95,8 +97,16 @@ class Output:
             self.answer.writelines(line + "\n" for line in result.lines)
         self.answer.flush()
         if result.payload:
+            self._deliver(result)
+
+    def _deliver(self, result: Result) -> None:
+        try:
             self.answer.buffer.write(result.payload)
             self.answer.buffer.flush()
+        except (OSError, Cancelled) as error:
+            if result.lost is not None:
+                result.lost(error)
+            raise
 
     def _envelope(self, result: Result) -> dict[str, Any]:
         status = result.status()

@@ -19,7 +19,7 @@ EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.USAGE: "usage or settings",
     ExitCode.CHECKPOINT: "checkpoint missing or unusable",
     ExitCode.DEVICE: "memory or device",
-    ExitCode.INPUT: "bad input: audio, lyrics, codes",
+    ExitCode.INPUT: "bad input: audio, lyrics, codes; a job that is dead, or not ended in time",
     ExitCode.OUTPUT: "cannot write",
     ExitCode.NETWORK: "network",
     ExitCode.PARTIAL: "some songs of a batch failed",

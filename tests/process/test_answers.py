@@ -108,6 +108,10 @@ def test_nothing_else_reaches_stdout(tmp_path: Path) -> None:
         (["generate", "x", "--preset", "none"], 2, "no preset 'none'"),
         (["generate", "@none.txt"], 5, "none.txt"),
         (["generate", "x", "--lyrics", "@"], 5, "without a file name"),
+        (["generate", "@."], 5, "cannot read caption from .: it is a folder"),
+        (["generate", "@/"], 5, "cannot read caption from /: it is a folder"),
+        (["generate", "--plan", "."], 5, "cannot read the plan from .: it is a folder"),
+        (["generate", "--plan", ""], 5, "the name of the file with the plan is empty"),
         (["--nonsense", "generate"], 2, "no option --nonsense"),
         ([], 2, "Usage: acestep"),
     ],
@@ -210,6 +214,15 @@ def test_a_full_disk_behind_stdout(tmp_path: Path) -> None:
     assert done.returncode == 6
     assert "cannot write the answer to stdout" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["generate", "--help"]])
+def test_a_full_disk_behind_the_help(arguments: list[str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run(acestep(*arguments), tmp_path, stdout=full)
+    told = "error: cannot write the answer to stdout: No space left on device\n"
+    assert (done.returncode, done.stderr) == (6, told)
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

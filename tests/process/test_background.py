@@ -122,7 +122,7 @@ def test_it_is_dead_when_it_was_killed_and_cancelled_when_that_was_asked(tmp_pat
     record = started(tmp_path)
     os.kill(record["pid"], signal.SIGKILL)
     values = one_object(run(acestep("jobs", "wait", "last", "--json"), tmp_path).stdout)
-    assert (values["exit_code"], values["error"]["code"]) == (1, "dead")
+    assert (values["exit_code"], values["error"]["code"]) == (5, "dead")
     assert values["data"][0]["state"] == "dead"
 
 

@@ -7,12 +7,13 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from acestep_cli.audio import read_audio
 from tests.conftest import GOLDEN
-from tests.process.programs import acestep, environment, run, stand_in
+from tests.process.programs import SECONDS, acestep, environment, run, stand_in
 
 FAST = ["--no-lm", "--duration", "2", "--steps", "1", "--device", "cpu", "--dtype", "float32"]
 FAST += ["--checkpoints", str(GOLDEN / "checkpoints")]
@@ -22,9 +23,9 @@ def generate(words: str, *more: str) -> list[str]:
     return acestep("generate", words, *FAST, *more)
 
 
-def record_of(folder: Path) -> dict[str, object]:
+def record_of(folder: Path) -> dict[str, Any]:
     (path,) = (folder / "acestep_output").glob("*.json")
-    loaded: dict[str, object] = json.loads(path.read_text("utf-8"))
+    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return loaded
 
 
@@ -56,6 +57,69 @@ def test_a_reader_that_leaves_ends_the_program_quietly(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (141, "")
+    assert lost(record_of(tmp_path)) == ("failed", 141, "closed_pipe")
+
+
+def lost(record: dict[str, Any]) -> tuple[str, int, str]:
+    """What the record of a song that did not reach stdout ended with."""
+    assert record["audio_paths"] == [] and record["items"][0]["path"] is None
+    assert f"`acestep replay {record['job_id']}`" in record["error"]["hint"]
+    return record["status"], record["exit_code"], record["error"]["code"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_song_that_stdout_does_not_take_has_failed(tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        command = generate("x", "-o", "-", "--audio-format", "wav")
+        done = run(command, tmp_path, stdout=full)
+    assert done.returncode == 6
+    assert done.stderr.count("error: ") == 1 and "No space left" in done.stderr
+    assert lost(record_of(tmp_path)) == ("failed", 6, "cannot_write")
+
+
+def test_a_signal_while_the_song_goes_out_cancels_the_job(tmp_path: Path) -> None:
+    command = generate("x", "-o", "-", "--audio-format", "wav")
+    making = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with making:
+        assert making.stdout is not None
+        assert making.stdout.read(1)  # the rest fills the pipe, and nobody takes it
+        making.terminate()
+        assert making.wait(SECONDS) == 143
+    record = record_of(tmp_path)
+    assert (record["status"], record["exit_code"]) == ("cancelled", 143)
+    assert record["audio_paths"] == []
+
+
+def test_a_named_file_is_found_from_every_folder(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    place = ["--output-dir", str(tmp_path / "out")]
+    made = run(generate("x", "-o", "a.flac", "--batch", "2", *place), here)
+    assert made.stdout.splitlines() == ["a_1.flac", "a_2.flac"]
+    record = json.loads(run(acestep("status", "last", "--json", *place), there).stdout)["data"]
+    paths = [str(here / line) for line in made.stdout.splitlines()]
+    assert record["audio_paths"] == [item["path"] for item in record["items"]] == paths
+    edit = acestep("cover", "last_2", "y", *FAST[:1], *FAST[3:], "--dry-run", "--json", *place)
+    seen = run(edit, there)
+    assert seen.returncode == 0, seen.stderr
+    removed = run(acestep("jobs", "remove", "last", "--yes", *place), there)
+    assert removed.returncode == 0 and list(here.glob("*.flac")) == []
+
+
+def test_a_job_whose_file_was_written_over_is_no_source(tmp_path: Path) -> None:
+    first = run(generate("rock", "-o", "s.wav", "--json"), tmp_path)
+    job = json.loads(first.stdout)["data"]["job_id"]
+    assert run(generate("jazz", "-o", "s.wav", "--force"), tmp_path).returncode == 0
+    edit = ["--dry-run", *FAST[:1], *FAST[3:]]
+    refused = run(acestep("cover", job, "y", *edit), tmp_path)
+    assert refused.returncode == 5
+    assert f"s.wav of the job {job} holds another song by now" in refused.stderr
+    own = run(acestep("cover", "last", "y", *edit), tmp_path)
+    assert own.returncode == 0, own.stderr
 
 
 def test_audio_is_not_written_to_a_terminal_or_beside_json(tmp_path: Path) -> None:

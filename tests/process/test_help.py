@@ -67,6 +67,21 @@ def test_json_holds_the_same_text(tmp_path: Path) -> None:
             "acestep generate has no command 'more'",
             "see `acestep generate --help`",
         ),
+        (
+            ["formats", "captions"],
+            "one topic or command is explained at a time, and 'formats captions' names more",
+            "write `acestep help formats`",
+        ),
+        (
+            ["lyrics", "cover"],
+            "one topic or command is explained at a time, and 'lyrics cover' names more",
+            "write `acestep help lyrics`",
+        ),
+        (
+            ["generate", "captions"],
+            "one topic or command is explained at a time, and 'generate captions' names more",
+            "write `acestep help generate`",
+        ),
     ],
 )
 def test_an_unknown_name_has_a_near_miss(

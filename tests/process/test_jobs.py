@@ -186,9 +186,11 @@ def test_waiting_ends_with_the_code_of_the_job(folder: Path) -> None:
     assert (failed["exit_code"], failed["error"]["code"]) == (4, "out_of_memory")
     assert [job["state"] for job in failed["data"]] == ["succeeded", "failed"]
     dead = answer(folder, "jobs", "wait", job_id(3))
-    assert (dead["exit_code"], dead["error"]["code"]) == (1, "dead")
+    assert (dead["exit_code"], dead["error"]["code"]) == (5, "dead")
     late = answer(folder, "jobs", "wait", "last", "--timeout", "0")
-    assert (late["exit_code"], late["error"]["code"]) == (1, "timeout")
+    assert (late["exit_code"], late["error"]["code"]) == (5, "timeout")
+    shown = " ".join(run(acestep("jobs", "wait", "--help"), folder).stdout.split())
+    assert "It is 5 for a job whose process is gone" in shown
 
 
 def started(folder: Path, *command: str) -> subprocess.Popen[str]:

@@ -204,8 +204,8 @@ def test_a_file_that_may_not_be_read(song: Path, tmp_path: Path) -> None:
     ("arguments", "code", "sentence"),
     [
         (["lyrics", "check", "none.txt"], 5, "cannot read lyrics from none.txt"),
-        (["lyrics", "check", "."], 5, "lyrics"),
-        (["lyrics", "check", ""], 5, "without a file name"),
+        (["lyrics", "check", "."], 5, "cannot read lyrics from .: it is a folder"),
+        (["lyrics", "check", ""], 5, "the name of the file with lyrics is empty"),
         (["lyrics", "check"], 2, "Missing argument 'FILE'"),
         (["lyrics", "check", "a", "b"], 2, "'b' is one argument too many"),
         (["lyrics"], 2, "Missing command"),

@@ -49,8 +49,10 @@ def test_songs_come_again(tmp_path: Path) -> None:
 
 
 WRONG = [
-    (["--verify", "--seed", "9"], 2, "seed would change it"),
-    (["--verify", "--dry-run"], 2, "dry_run would change it"),
+    (["--verify", "--seed", "9"], 2, "and --seed would change it"),
+    (["--verify", "--dry-run"], 2, "and --dry-run would change it"),
+    (["--verify", "-o", "new.wav"], 2, "and -o would change it"),
+    (["--verify", "--output=new.wav", "--no-thinking"], 2, "and --no-thinking, --output would"),
     (["--verify"], 5, "has no audio"),
     (["--seed", "x"], 2, "seed"),
     (["--bpm", "9999"], 2, "bpm"),

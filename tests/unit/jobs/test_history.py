@@ -118,6 +118,13 @@ def test_names_that_mean_no_job(tmp_path: Path) -> None:
         assert told(history, name).code == "unknown_job", name
 
 
+def test_only_a_digest_tells_another_song(tmp_path: Path) -> None:
+    job = read_job(write_record(tmp_path, digest="abcdefgh"))
+    found = [job.is_song(digest) for digest in ("abcdefgh", "ijklmnop", "", None)]
+    assert found == [True, False, None, None]
+    assert read_job(write_record(tmp_path, digest=None)).is_song("ijklmnop") is None
+
+
 def test_a_job_whose_process_is_gone_is_dead(tmp_path: Path) -> None:
     for status in ("queued", "running"):
         before = write_record(tmp_path, 1, status=status, **GONE)

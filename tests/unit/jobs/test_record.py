@@ -137,6 +137,30 @@ def test_failure_and_cancelling_keep_their_reason(tmp_path: Path) -> None:
     assert on_disk(cancelled)["error"]["code"] == "cancelled"
 
 
+def test_files_elsewhere_are_told_by_their_whole_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("out").mkdir()
+    record = JobRecord.create(Path("out"), [])
+    assert record.told(Path("out/a_1.mp3")) == "out/a_1.mp3"
+    assert record.told(tmp_path / "out" / "a_1.mp3") == str(tmp_path / "out" / "a_1.mp3")
+    for elsewhere in ("a.mp3", "out/more/a.mp3"):
+        assert record.told(Path(elsewhere)) == str(tmp_path / elsewhere)
+
+
+def test_a_song_that_is_lost_at_the_end_is_not_listed(tmp_path: Path) -> None:
+    record = JobRecord.create(tmp_path, [], items=[{"index": 0, "path": "-"}])
+    record(ItemFinished(0, "-"))
+    record.succeed()
+    again = JobRecord.resume(record.path, record.as_dict())
+    again.lose(OutputError("cannot write the song to stdout: disk full", "make it again"))
+    values = on_disk(again)
+    assert (values["status"], values["exit_code"]) == ("failed", 6)
+    assert values["audio_paths"] == [] and values["items"] == [{"index": 0, "path": None}]
+    assert values["error"]["code"] == "cannot_write"
+
+
 def test_progress_is_written_twice_a_second_and_stages_at_once(tmp_path: Path) -> None:
     clock = Clock()
     record = JobRecord.create(tmp_path, [], clock)

@@ -159,30 +159,6 @@ def test_the_original_thinks_for_missing_metadata_alone() -> None:
     assert len(ours.tasks) == 2 and len(theirs.tasks) == 1
 
 
-def test_the_original_composes_a_song_of_no_known_length_until_the_codes_end() -> None:
-    wish = replace(SHORT, bpm=90, keyscale="C major", timesignature="4", duration=None)
-    metas = Planning(metas=False, guidance=1.0)
-    ours, theirs = _Scripted(metas), _Scripted(metas, Parity(unplanned_duration=True))
-    assert ours.plan(wish).wish.duration == 45  # seconds, for its lyrics
-    made = theirs.plan(wish).wish
-    assert made.duration is None and made.audio_codes == (0, 1)
-    assert [room.tasks[0].total for room in (ours, theirs)] == [225, None]
-    assert [room.tasks[0].limit for room in (ours, theirs)] == [235, 3500]
-    end = language().tokenizer.require("<|im_end|>")
-    may_end = [bool((room.tasks[0].run.allowed().ids == end).any()) for room in (ours, theirs)]
-    assert may_end == [False, True]
-    assert "duration" in ours.prompts[0] and "duration" not in theirs.prompts[0]
-
-
-class _Scripted(Room):
-    """Writes two codes, whatever it is asked."""
-
-    def write(self, task: Task, draws: Draws) -> Generated:
-        self.tasks.append(task)
-        first = language().tokenizer.require("<|audio_code_0|>")
-        return Generated((first, first + 1), True)
-
-
 def test_a_song_is_invented_from_a_description() -> None:
     room = Room(Planning(codes=False))
     made = room.plan(Wish(query="a song in Japanese about spring", bpm=77))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from acestep_cli.commands.dry_run import shown
+from acestep_cli.commands.making import with_request
 from acestep_cli.config import resolve
 from acestep_cli.errors import CheckpointMissing, OutputError
 from acestep_cli.run import RunSpec, prepare
@@ -77,6 +78,26 @@ def test_sounds_are_read_and_their_values_told(dry: Dry, tmp_path: Path) -> None
     assert data["planner"] is None and data["paths"] == ["acestep_output/JOB_1.wav"]
     assert data["items"][0]["metas"]["duration"] == 2.0
     assert not (tmp_path / "acestep_output").exists()
+
+
+def test_regions_are_told_as_they_are_typed(dry: Dry, tmp_path: Path) -> None:
+    source = str(written(tmp_path, "a.wav", "PCM_16"))
+    result = dry(src_audio=source, task_type="repaint", regions="0:00.5-1,1.5-", seed="7")
+    assert result.data["request"]["regions"] == ["0.5-1", "1.5-"]
+    told = [line.split() for line in result.lines]
+    assert ["regions", "0.5-1,1.5-", "(flag)"] in told and ["seed", "7", "(flag)"] in told
+
+
+@pytest.mark.parametrize("codes", [(), (5,) * 25])
+def test_songs_without_codes_tell_of_none(
+    codes: tuple[int, ...], tmp_path: Path, checkpoints: Path
+) -> None:
+    resolved = resolve(
+        {"caption": "x", "checkpoints": str(checkpoints), "batch_size": 2}, environ={}, cwd=tmp_path
+    )
+    planned = with_request(resolved, audio_codes=(codes, codes))
+    told = "\n".join(shown(RunSpec(planned, ("acestep", "generate"))).lines)
+    assert ("2 lists of codes" in told) is bool(codes)
 
 
 def test_names_with_parts_stay_as_they_are_written(dry: Dry) -> None:

@@ -144,6 +144,30 @@ def test_jobs_that_are_no_source(tmp_path: Path) -> None:
         assert caught(JOB, tmp_path).exit_code == ExitCode.INPUT
 
 
+def test_a_file_that_was_written_over_is_no_song_of_the_job(tmp_path: Path) -> None:
+    for name, digest in (
+        ("s.wav", "b" * 16),
+        ("s.flac", "b" * 16),
+        ("s.wav", "a" * 16),
+        ("s.wav", ""),
+    ):
+        path = tmp_path / name
+        tags = Tags(caption="jazz", digest=digest)
+        encoding = Encoding("flac") if name == "s.flac" else Encoding("wav")
+        path.write_bytes(encode_audio(sound(), 48_000, encoding, tags))
+        job(tmp_path, digest="a" * 16, items=[{"metas": {}, "path": str(path)}])
+        if digest != "b" * 16:
+            assert open_source(JOB, tmp_path).path == path
+            continue
+        other = caught(JOB, tmp_path)
+        assert (other.exit_code, other.code) == (ExitCode.INPUT, "another_song")
+        assert other.message == f"the file {path} of the job {JOB} holds another song by now"
+        assert f"`acestep replay {JOB}`" in other.hint
+    path.write_bytes(encode_audio(sound(), 48_000, Encoding("wav"), Tags(digest="b" * 16)))
+    job(tmp_path, items=[{"metas": {}, "path": str(path)}])
+    assert open_source(JOB, tmp_path).path == path, "a record without a digest refuses nothing"
+
+
 class Stdin:
     """Bytes that are piped in."""
 

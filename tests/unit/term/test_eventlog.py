@@ -242,6 +242,7 @@ def test_what_is_no_place_for_a_log(target: str, sentence: str) -> None:
         pass
     assert sentence in caught.value.message
     assert caught.value.hint
+    assert "-3>" not in caught.value.hint, "no shell can redirect that"
 
 
 @pytest.mark.parametrize("target", [".", "none/events", "a\0b"])
