@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from acestep_cli.errors import UsageError
+from acestep_cli.hardware.threads import share_cores
 from acestep_cli.term.output import Output
 
 RUN = "Run"
@@ -75,6 +76,7 @@ class Verb(click.Command):
         # An option that may be repeated and was not given at all is an empty tuple.
         given = {key: None if value == () else value for key, value in ctx.params.items()}
         values = {key: value for key, value in given.items() if key not in _SWITCHES}
+        share_cores(os.environ)
         with redirect_stdout(sys.stderr):
             return self.callback(output, **values)
 
