@@ -103,12 +103,6 @@ def _field(name: str) -> Field:
     return SETTINGS_BY_NAME.get(name) or BY_NAME[name]
 
 
-def _without_effect(field: Field) -> str:
-    told = "has no effect here"
-    # Some rows of the table have no other reason than the sentence itself.
-    return f"{field.name} {told}" + ("" if told in field.ignored else f": {field.ignored}")
-
-
 def _notes(values: Mapping[str, Any], file: Path) -> Iterator[Warned]:
     """What keeps new `values` from having an effect."""
     from acestep_cli.config.paths import expand
@@ -117,7 +111,7 @@ def _notes(values: Mapping[str, Any], file: Path) -> Iterator[Warned]:
     for name, value in values.items():
         field = _field(name)
         if field.ignored and value is not None:
-            yield Warned("ignored", _without_effect(field))
+            yield Warned("ignored", f"{name} has no effect here: {field.ignored}")
         if field.kind == "path" and value and not expand(value).is_absolute():
             yield Warned("relative", f"{name} is taken from the folder in which acestep runs")
     try:

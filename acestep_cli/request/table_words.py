@@ -14,7 +14,7 @@ COMPATIBILITY = "Accepted without effect"
 MODES = "Other modes"
 
 _OUTPUT_ONLY = "it is a result, not a request"
-_NO_EFFECT = "it has no effect here"
+_NO_EFFECT = "nothing here depends on it"
 
 WORDS_ROWS = (
     Field("caption", "text", "style of the song: genre and mood and instruments and voice", WORDS,

@@ -173,7 +173,9 @@ def test_a_value_that_something_hides_is_said(config: Home) -> None:
     assert "generation.bpm is still 110" in talk
     assert config("--set", "generation.bpm", "110")[1] == ""
     assert config("--set", "bpm", "90", "--quiet", ACESTEP_BPM="100")[1] == ""
-    assert config("--set", "lm_backend", "vllm")[1] == "note: lm_backend has no effect here\n"
+    assert config("--set", "lm_backend", "vllm")[1] == (
+        "note: lm_backend has no effect here: nothing here depends on it\n"
+    )
     _, talk = config("--set", "generation.cot_bpm", "90")
     assert "note: cot_bpm has no effect here: it is a result, not a request\n" in talk
     assert "the folder in which acestep runs" in config("--set", "checkpoints", "./here")[1]
