@@ -18,7 +18,7 @@ from training.renderer.sizes import DIT
 from training.renderer.tasks import heard
 from training.renderer.weights import set_first_weights
 
-PLAN = Plan("codes", steps=4600, rate=2e-3, warmup=100, decay=0.995, stretch=3)
+PLAN = Plan("codes", steps=3000, rate=2e-3, warmup=100, decay=0.995, stretch=3)
 SONGS, FRAMES = 16, 125
 # The clock is left to the DiT, which knows it without being told.
 _WEIGHTS = ((CLOCK, 0.0), (PULSE, 2.0), (CHORDS, 1.0), (BASS, 1.5), (MELODY, 1.0), (STROKES, 1.0))

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from training.feed import Drawn, batches
+from training.optimizer import Optimizer
 
 SAVE_SECONDS = 120.0
 
@@ -89,21 +90,15 @@ def train(
     plan, path = run.part_of(plan), run.path(plan)
     module.to(run.device)
     mean = copy.deepcopy(module)
-    optimizer = torch.optim.AdamW(
-        module.parameters(),
-        lr=plan.rate,
-        betas=plan.betas,
-        weight_decay=plan.weight_decay,
-        fused=True,
-    )
+    optimizer = Optimizer(module, plan.rate, plan.betas, plan.weight_decay)
     first = _resume(path, module, mean, optimizer)
     saved = time.monotonic()
     began, figures = saved, dict[str, Tensor]()
     steps = range(first, plan.steps)
     for step, batch in zip(steps, batches(draw, steps, run.workers, run.device), strict=True):
-        _set_rate(optimizer, plan, step)
+        optimizer.set_rate(_rate(plan, step))
         value, told = loss(batch)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         value.backward()
         norm = nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
         if torch.isfinite(norm):
@@ -141,11 +136,10 @@ def save_start(path: Path, module: nn.Module, step: int = 0) -> None:
     torch.save({"module": weights, "mean": weights, "step": step}, path)
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, plan: Plan, step: int) -> None:
+def _rate(plan: Plan, step: int) -> float:
     rise = min(1.0, (step + 1) / plan.warmup)
     fall = 0.5 * (1 + math.cos(math.pi * step / plan.steps))
-    for group in optimizer.param_groups:
-        group["lr"] = plan.rate * rise * max(fall, 0.01)
+    return plan.rate * rise * max(fall, 0.01)
 
 
 @torch.no_grad()
@@ -155,9 +149,7 @@ def _follow(mean: nn.Module, module: nn.Module, decay: float) -> None:
     torch._foreach_lerp_(mine, theirs, 1 - decay)
 
 
-def _resume(
-    path: Path, module: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer
-) -> int:
+def _resume(path: Path, module: nn.Module, mean: nn.Module, optimizer: Optimizer) -> int:
     if not path.is_file():
         return 0
     # Onto the CPU, from where each part goes where it belongs: an optimizer's count of steps on an
@@ -165,21 +157,19 @@ def _resume(
     state = torch.load(path, weights_only=True, map_location="cpu")
     module.load_state_dict(state["module"])
     mean.load_state_dict(state["mean"])
-    if "optimizer" in state:
-        optimizer.load_state_dict(state["optimizer"])
+    if "optimizers" in state:
+        optimizer.load_state_dict(state["optimizers"])
     return int(state["step"])
 
 
-def _save(
-    path: Path, module: nn.Module, mean: nn.Module, optimizer: torch.optim.Optimizer, step: int
-) -> None:
+def _save(path: Path, module: nn.Module, mean: nn.Module, optimizer: Optimizer, step: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     torch.save(
         {
             "module": module.state_dict(),
             "mean": mean.state_dict(),
-            "optimizer": optimizer.state_dict(),
+            "optimizers": optimizer.state_dict(),
             "step": step,
         },
         part,

@@ -22,7 +22,7 @@ from training.latents import MELODY, PULSE, VOWEL, VOWEL_SCALE, latents_of
 from training.loop import Plan, Run, train
 
 BREATH = "breath"
-PLAN = Plan("decoder", steps=15500, rate=2e-3, betas=(0.8, 0.99), warmup=100)
+PLAN = Plan("decoder", steps=9000, rate=2e-3, betas=(0.8, 0.99), warmup=100)
 SONG_SECONDS = 8.0
 CROPS, CROP_FRAMES, MARGIN = 3, 52, 3
 # How often a batch is one sound alone, which of them, and how often else drums play alone. A voice

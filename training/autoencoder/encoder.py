@@ -16,7 +16,7 @@ from training.band.tuning import FRAME_SAMPLES
 from training.latents import CLOCK, PULSE, STROKES, latents_of, scaled
 from training.loop import Plan, Run, train
 
-PLAN = Plan("encoder", steps=3500, rate=2e-3, betas=(0.9, 0.99), warmup=100, stretch=5)
+PLAN = Plan("encoder", steps=2500, rate=2e-3, betas=(0.9, 0.99), warmup=100, stretch=5)
 SONG_SECONDS = 8.0
 CROPS, CROP_FRAMES, MARGIN = 3, 56, 4
 

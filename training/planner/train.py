@@ -18,7 +18,7 @@ from training.renderer.attention import use_plain_attention
 from training.renderer.tasks import heard
 from training.renderer.weights import set_first_weights
 
-PLAN = Plan("planner", steps=12000, rate=2e-3, warmup=200, decay=0.997, stretch=3)
+PLAN = Plan("planner", steps=9000, rate=2e-3, warmup=200, decay=0.997, stretch=3)
 SONGS, TEXTS = 8, 48
 # How often a batch is one of texts alone: short, so that many teach at once what words mean.
 _TEXT_SHARE = 0.25

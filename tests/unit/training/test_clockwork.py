@@ -11,6 +11,7 @@ import torch
 
 from acestep_cli.models.layers import rope_table
 from training.latents import BEAT
+from training.optimizer import Optimizer
 from training.renderer import tasks
 from training.renderer.batches import make_batch
 from training.renderer.clockwork import (
@@ -111,7 +112,7 @@ def test_what_is_held_does_not_move(batch: Batch) -> None:
     put_back = hold_clockwork(renderer.model)
     before = copy.deepcopy(renderer.state_dict())
     # Weights that have no gradient decay all the same.
-    optimizer = torch.optim.AdamW(renderer.parameters(), lr=0.1, weight_decay=0.1)
+    optimizer = Optimizer(renderer, 0.1, (0.9, 0.99), weight_decay=0.1)
     for _ in range(2):
         loss, _ = renderer.loss(batch)
         optimizer.zero_grad()
