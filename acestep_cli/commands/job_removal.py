@@ -6,11 +6,11 @@ A record is only a text: what it lists and is not that job's own stays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from acestep_cli.errors import AceStepError, OutputError, UsageError
+from acestep_cli.commands.job_words import digest_of
+from acestep_cli.errors import OutputError, UsageError
 from acestep_cli.jobs.control import belongings, is_own_file
 from acestep_cli.jobs.history import KnownJob
 
@@ -65,13 +65,4 @@ def _why_not(job: KnownJob, path: Path) -> str:
         return "it is a link"
     if path.parent.absolute() == job.folder.absolute() and path.name.startswith(f"{job.job_id}_"):
         return ""
-    return "" if job.is_song(_digest(path)) else "it is another song by now"
-
-
-def _digest(path: Path) -> str | None:
-    """The digest that an audio file has in its tags, None without one."""
-    from acestep_cli.audio.tagging import read_tags
-
-    with suppress(AceStepError, OSError, ValueError):
-        return read_tags(path).digest or None
-    return None
+    return "" if job.is_song(digest_of(path)) else "it is another song by now"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +18,7 @@ from acestep_cli.commands.completing import complete_job
 from acestep_cli.commands.options import field_options
 from acestep_cli.commands.verb import config_option
 from acestep_cli.config import resolve
-from acestep_cli.errors import UsageError
+from acestep_cli.errors import AceStepError, UsageError
 from acestep_cli.jobs.history import History, KnownJob
 from acestep_cli.request import BY_NAME
 from acestep_cli.term.output import Output
@@ -98,7 +100,7 @@ def _facts(job: KnownJob) -> Iterator[tuple[str, str]]:
         if places := _sections(item):
             yield "sections (estimated)", places
     for name, path in job.audio():
-        yield "file", str(path) if path else name if name == "-" else f"{name} (is not there now)"
+        yield "file", _file(job, name, path)
     if job.state == "dead":
         yield "error", "its process is gone and has told of no end"
         yield "hint", f"make it again with `acestep replay {job.job_id}`"
@@ -106,6 +108,22 @@ def _facts(job: KnownJob) -> Iterator[tuple[str, str]]:
         yield "error", str(job.error.get("message"))
         if hint := job.error.get("hint"):
             yield "hint", str(hint)
+
+
+def _file(job: KnownJob, name: str, path: Path | None) -> str:
+    if path is None:
+        return name if name == "-" else f"{name} (is not there now)"
+    taken = job.is_song(digest_of(path)) is False
+    return f"{path} (holds another song by now)" if taken else str(path)
+
+
+def digest_of(path: Path) -> str | None:
+    """The digest that an audio file has in its tags, None without one."""
+    from acestep_cli.audio.tagging import read_tags
+
+    with suppress(AceStepError, OSError, ValueError):
+        return read_tags(path).digest or None
+    return None
 
 
 def _sections(item: Mapping[str, Any]) -> str:

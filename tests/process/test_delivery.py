@@ -120,6 +120,9 @@ def test_a_job_whose_file_was_written_over_is_no_source(tmp_path: Path) -> None:
     assert f"s.wav of the job {job} holds another song by now" in refused.stderr
     own = run(acestep("cover", "last", "y", *edit), tmp_path)
     assert own.returncode == 0, own.stderr
+    taken = "s.wav (holds another song by now)"
+    assert taken in run(acestep("status", job), tmp_path).stdout
+    assert taken not in run(acestep("status", "last"), tmp_path).stdout
 
 
 def test_audio_is_not_written_to_a_terminal_or_beside_json(tmp_path: Path) -> None:
