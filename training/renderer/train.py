@@ -16,7 +16,7 @@ from training.renderer.reading import train_reader
 from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
 
-PLAN = Plan("renderer", steps=26000, rate=1e-3, warmup=200, decay=0.998)
+PLAN = Plan("renderer", steps=20000, rate=1e-3, warmup=200, decay=0.998)
 
 
 def train_renderer(run: Run) -> Renderer:
