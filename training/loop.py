@@ -27,9 +27,9 @@ class Plan:
     """How a network is trained.
 
     name: of its file of state; steps; rate: the highest learning rate, reached after `warmup` steps
-    and left on a cosine to a hundredth; decay: of the running mean of the weights that is kept;
-    stretch: how many times its share is run in a trial, at most the whole: more than 1 for what is
-    short and others build upon.
+    and left on a cosine to a hundredth; betas: of AdamW, which moves what Muon does not; decay: of
+    the running mean of the weights that is kept; stretch: how many times its share is run in a
+    trial, at most the whole: more than 1 for what is short and others build upon.
     """
 
     name: str
@@ -98,7 +98,7 @@ def train(
     for step, batch in zip(steps, batches(draw, steps, run.workers, run.device), strict=True):
         optimizer.set_rate(_rate(plan, step))
         value, told = loss(batch)
-        optimizer.zero_grad()
+        module.zero_grad()
         value.backward()
         norm = nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
         if torch.isfinite(norm):

@@ -14,21 +14,21 @@ _SIDE = 16
 
 
 class Optimizer:
-    """Moves the weights of `module` against their gradients, at a rate in units of AdamW's.
+    """Moves the weights of `module` against their gradients: `torch.optim.Muon` those that
+    `matrices_of` names, `torch.optim.AdamW` all others.
 
-    Muon (Jordan 2024) moves all directions of a matrix equally far, by what is nearest to its
-    gradient among the orthogonal matrices, times 0.2 sqrt(max(rows, columns)), which makes its
-    steps as large as AdamW's (Liu et al. 2025). Convolutions are matrices [out, in x taps]. What
-    leads into the layers and out of them, embeddings and the networks of time among it, learns
-    slower so, and stays with AdamW.
+    rate: the learning rate, in units of AdamW's; betas: of AdamW alone; weight_decay: of both, per
+    step and unit of rate. Muon (Jordan 2024) moves all directions of a matrix about equally far, by
+    what is nearest to its gradient among the orthogonal matrices, times 0.2 sqrt(max(rows,
+    columns)), which makes its steps as large as AdamW's (Liu et al. 2025, "Muon is Scalable for LLM
+    Training"). A convolution is a matrix [out, in x taps].
     """
 
     def __init__(
         self, module: nn.Module, rate: float, betas: tuple[float, float], weight_decay: float
     ) -> None:
+        inner = matrices_of(module)
         named = dict(module.named_parameters())
-        inner = {name for name, own in named.items() if _is_inner(name) and _is_matrix(own)}
-        self._owned = list(named.values())
         self._shaped = [own for name, own in named.items() if name in inner]
         # The same memory as rows and columns: what moves the one moves the other.
         self._flat = [own.detach().view(len(own), -1).requires_grad_() for own in self._shaped]
@@ -53,11 +53,6 @@ class Optimizer:
             for group in part.param_groups:
                 group["lr"] = rate
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-        for own in self._owned:
-            own.grad = None
-
     def step(self) -> None:
         """Move all weights that have a gradient."""
         for own, flat in zip(self._shaped, self._flat, strict=True):
@@ -75,8 +70,15 @@ class Optimizer:
             part.load_state_dict(state[type(part).__name__])
 
 
-def _is_inner(name: str) -> bool:
-    return "layers." in name or "block." in name
+def matrices_of(module: nn.Module) -> set[str]:
+    """The names of the weights that are matrices of layers: of the `layers` of a transformer, of a
+    `block` of the autoencoder. What leads into these and out of them, embeddings and the networks
+    of time among it, learns slower with Muon."""
+    return {
+        name
+        for name, own in module.named_parameters()
+        if ("layers." in name or "block." in name) and _is_matrix(own)
+    }
 
 
 def _is_matrix(own: Tensor) -> bool:

@@ -115,7 +115,7 @@ def test_what_is_held_does_not_move(batch: Batch) -> None:
     optimizer = Optimizer(renderer, 0.1, (0.9, 0.99), weight_decay=0.1)
     for _ in range(2):
         loss, _ = renderer.loss(batch)
-        optimizer.zero_grad()
+        renderer.zero_grad()
         loss.backward()
         optimizer.step()
         put_back()
