@@ -26,11 +26,11 @@ UNREAD = {"cuda": 16}
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """tokens: what was written, without the end token; ended: whether one came, or else the limit
+    """tokens: what was written, without the end token; end: which one came, None where the limit
     was reached."""
 
     tokens: tuple[int, ...]
-    ended: bool
+    end: int | None
 
 
 @torch.no_grad()
@@ -72,10 +72,10 @@ def generate(
             continue
         token = writer.read()
         if token in writer.ends:
-            return Generated(tuple(writer.tokens), ended=True)
+            return Generated(tuple(writer.tokens), token)
         run.advance(token)
     writer.read()
-    return Generated(tuple(writer.tokens), ended=False)
+    return Generated(tuple(writer.tokens), None)
 
 
 @dataclass(frozen=True, slots=True)

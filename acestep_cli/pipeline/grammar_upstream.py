@@ -91,13 +91,14 @@ class UpstreamTables:
 
     def _after_genre(self, prefix: str) -> Allowed:
         following = {text[len(prefix)] for text in self._beginnings if text[:-1] == prefix}
-        ids = {self.tables.newline} if prefix in self.entries or not following else set()
+        ids = {self.tables.newline} if prefix in self.entries else set[int]()
         for letter in following:
             for token in self._by_letter.get(letter, ()):
                 text = self.text(token).lower().rstrip()
                 if not text or prefix + text in self._beginnings:
                     ids.add(token)
-        return Allowed(torch.tensor(sorted(ids)))
+        # Where no token goes on, as none begins with that letter alone, the field ends.
+        return Allowed(torch.tensor(sorted(ids or {self.tables.newline})))
 
     @cached_property
     def _beginnings(self) -> frozenset[str]:

@@ -83,7 +83,7 @@ class Pen:
     def _text(self, prompt: str, run: Run) -> Generated:
         rules = run if self.tools.constrained else FreeRun(self.tools.grammar)
         written = self._write((prompt,), rules, TEXT_TOKENS)
-        if not written.ended:
+        if written.end is None:
             raise Unfinished(f"came to no end within {TEXT_TOKENS} tokens")
         return written
 
@@ -101,7 +101,11 @@ class Pen:
 
     def _metadata(self, written: Generated) -> Metadata:
         upstream = self.tools.parity.upstream_grammar
-        output = parse_output(self.tools.tokenizer.decode(written.tokens), upstream=upstream)
+        tokens = written.tokens
+        if upstream and written.end is not None:
+            # The original's parser reads it too: where a caption is ended by it, as part of that.
+            tokens = (*tokens, written.end)
+        output = parse_output(self.tools.tokenizer.decode(tokens), upstream=upstream)
         fields = {**output.fields, "lyrics": output.lyrics}
         read = read_metadata(fields, upstream=upstream)
         for reason in read.dropped:

@@ -175,7 +175,9 @@ def _said(typed: str | None) -> str | None:
 def _handed_over(index: int, entry: Mapping[str, Any]) -> list[Check]:
     """The way from a request to the planner's arguments."""
     typed, golden = entry["params"], entry["lm_arguments"]
-    skipped = typed.get("task_type", "text2music") in WITHOUT_PLANNER
+    task = typed.get("task_type", "text2music")
+    morphs = task == "text2music" and typed.get("flow_edit_morph", False)
+    skipped = morphs or task in WITHOUT_PLANNER
     switches = ("thinking", "use_cot_caption", "use_cot_language", "use_cot_metas")
     called = not skipped and any(typed.get(name, True) for name in switches)
     checks = [equal(f"{index} called", called, entry["lm_called"])]

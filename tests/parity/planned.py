@@ -28,7 +28,7 @@ from tests.parity.arguments import plans_of, read_codes
 from tests.parity.base import Check, equal
 from tests.parity.lm_forward import planner as language_of
 from tests.parity.lm_grammar import open_grammar
-from tests.parity.lm_traces import Leading, rewritten, steps_of
+from tests.parity.lm_traces import Leading, recorded, rewritten, steps_of
 
 UPSTREAM = Parity(
     unplanned_duration=True,
@@ -52,11 +52,11 @@ def planned(folder: Path, entry: Json, items: int) -> tuple[list[Plan], list[Che
     for index, expected in enumerate(handed_over):
         writer = _Dictated(folder, calls, index)
         thought = _planner(folder, writer, asked).plan(_wish(asked), 0, index)
-        # A language that was found out never arrives there, nor do we leave a length open.
+        # A language or genres that were found out never arrive there, nor is a length left open.
         open_length = thought.wish.duration is None
         duration = expected.duration if open_length else thought.wish.duration
         filled = replace(thought.wish, duration=duration)
-        plan = replace(plan_of(filled), language=expected.language)
+        plan = replace(plan_of(filled), language=expected.language, genres=expected.genres)
         checks += [*writer.checks, equal(f"plan {index}", plan, expected)]
         if writer.has("cot"):
             checks.append(equal(f"metadata {index}", thought.metadata, entry["lm_metadata"]))
@@ -126,8 +126,7 @@ class _Dictated:
         steps = list(steps_of(self._folder, grammar, call))
         leading = Leading(steps, call["settings"]["temperature"])
         written = LanguageWriter(self._language, silent, never).write(task, leading)
-        ended = not call["hit_max_new_tokens"]
-        expected = Generated(tuple(call["ids"][:-1] if ended else call["ids"]), ended)
+        expected = recorded(call)
         self.checks += [
             equal(f"{task.unit}: prompts", list(task.prompts), told),
             equal(f"{task.unit}: tokens", written, expected),

@@ -52,7 +52,7 @@ def test_the_likeliest_tokens_are_written_up_to_the_limit() -> None:
     expected: list[int] = []
     for _ in range(6):
         expected.append(int(never_end((1, 2, 3, *expected)).argmax()))
-    assert written == Generated(tuple(expected), ended=False)
+    assert written == Generated(tuple(expected), None)
     assert run.taken == expected
     assert fake.steps == 5  # nobody asks what comes after the last
 
@@ -67,7 +67,7 @@ def test_an_end_ends_and_is_left_out() -> None:
     model, _ = decoder(after_three)
     run = ListRun(ANY)
     written = write(model, run, ends=(0, 9), on_token=lambda *what: told.append(what))
-    assert written == Generated((23, 24, 25), ended=True)
+    assert written == Generated((23, 24, 25), 9)
     assert told == [(1, 23), (2, 24), (3, 25)]
     assert run.taken == [23, 24, 25]
 
@@ -75,14 +75,14 @@ def test_an_end_ends_and_is_left_out() -> None:
 def test_a_forced_end_costs_no_step() -> None:
     model, fake = decoder(noise)
     written = write(model, ListRun(ANY, only(0)), WARM)
-    assert written.ended
+    assert written.end == 0
     assert len(written.tokens) == 1
     assert fake.steps == 0
 
 
 def test_nothing_is_written_where_nothing_may() -> None:
     model, fake = decoder(noise)
-    assert write(model, ListRun(ANY), limit=0) == Generated((), ended=False)
+    assert write(model, ListRun(ANY), limit=0) == Generated((), None)
     assert fake.streams == []
 
 
@@ -240,7 +240,7 @@ def test_codes_that_wait_to_be_read_are_the_same(
 
     waiting = write(model, grammar, options, limit=limit, on_token=tell)
     assert waiting == at_once
-    assert waiting.ended == (limit > 7)
+    assert waiting.end == (0 if limit > 7 else None)
     assert told == list(enumerate(waiting.tokens, 1))
     assert steps == ([2, 2, 2, 4, 4] if limit == 5 else [2, 2, 2, 5, 5, 5, 6])
     assert len(grammar.taken) == min(limit, 7)

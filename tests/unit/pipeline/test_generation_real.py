@@ -88,7 +88,7 @@ def test_a_target_gives_as_many_codes() -> None:
         ends=[tokenizer.require("<|im_end|>")],
     )
     first = tokenizer.require("<|audio_code_0|>")
-    assert written.ended
+    assert written.end is not None
     assert len(written.tokens) == 15
     assert all(first <= token < first + 64000 for token in written.tokens)
     assert len(set(written.tokens)) > 5

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from acestep_cli.errors import CheckpointError
 from acestep_cli.pipeline.grammar import Grammar, Run, Settings
+from acestep_cli.pipeline.grammar_upstream import UpstreamTables
 from tests.unit.pipeline.grammar_models import planner_words, write_tokenizer
 
 WORDS = planner_words()
@@ -91,6 +92,13 @@ def test_a_language_is_the_likeliest_of_the_list() -> None:
         run.advance(int(run.allowed().ids[0]))
     assert run.needs_scores
     assert run.allowed(scores(" ja")).ids.tolist() == list(WORDS.encode(" ja"))
+
+
+def test_genres_end_where_no_token_goes_on() -> None:
+    tables = UpstreamTables(grammar().tables, ["bajo", "ba京"])
+    assert "j" in {WORDS.tokenizer.decode([token]) for token in tables.genre("ba").ids.tolist()}
+    only = UpstreamTables(grammar().tables, ["ba京"])
+    assert only.genre("ba").ids.tolist() == [WORDS.newline]
 
 
 def test_codes_may_be_none_at_all() -> None:

@@ -262,19 +262,36 @@ class Failing:
             raise failure
         return failure
 
-    def plan(self) -> Thought:
-        planner = Planner(self, language().tokenizer, Planning(), Room().events.append)
+    def plan(self, parity: Parity | None = None) -> Thought:
+        planner = Planner(
+            self, language().tokenizer, Planning(), Room().events.append, parity=parity
+        )
         return planner.plan(SHORT, 7)
 
 
-NOTHING = Generated((), True)
+@pytest.mark.parametrize(
+    ("parity", "caption"),
+    [(Parity(upstream_grammar=True), "It lingers<|im_end|>"), (None, "It lingers")],
+)
+def test_an_end_within_the_caption_is_part_of_it_in_the_original(
+    parity: Parity | None, caption: str
+) -> None:
+    tokenizer = language().tokenizer
+    text = tokenizer.encode_plain("<think>\nbpm: 90\ncaption: It lingers")
+    ended = Generated(tuple(text), tokenizer.require("<|im_end|>"))
+    thought = Failing(ended).plan(parity)
+    assert thought.metadata is not None
+    assert thought.metadata["caption"] == caption
+
+
+NOTHING = Generated((), 0)
 
 
 @pytest.mark.parametrize(
     ("failure", "words"),
     [
         (NOTHING, "wrote nothing that can be read, twice"),
-        (Generated((5,), False), "came to no end within 3500 tokens, twice"),
+        (Generated((5,), None), "came to no end within 3500 tokens, twice"),
         (MemoryError(), "ran out of memory, twice"),
         (RuntimeError("CUDA out of memory. Tried to allocate"), "ran out of memory, twice"),
     ],

@@ -36,4 +36,4 @@ class _Scripted(Room):
     def write(self, task: Task, draws: Draws) -> Generated:
         self.tasks.append(task)
         first = language().tokenizer.require("<|audio_code_0|>")
-        return Generated((first, first + 1), True)
+        return Generated((first, first + 1), 0)

@@ -57,6 +57,11 @@ def test_custom_turbo_times_move_to_known_ones() -> None:
     assert schedule.exact == moved
 
 
+def test_custom_turbo_times_are_compared_as_float32() -> None:
+    # As doubles both are halfway between two known times, and the larger would be taken.
+    assert turbo_schedule(8, 3, [0.45, 0.3875]).exact == (0.4, 0.375, 0.0)
+
+
 def test_custom_turbo_times_that_are_known_stay() -> None:
     assert turbo_schedule(8, 3, [1.0, 0.5, 0.25]).times == (1.0, 0.5, 0.25, 0.0)
 
