@@ -68,6 +68,31 @@ def atomic_target(target: Path, *, overwrite: bool) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield a new folder beside `target` (absolute); on normal exit it takes the place of `target`,
+    where what was there is deleted last, or comes back. On any error the new one is removed.
+
+    No other folder is touched. OSError where one cannot be made or moved.
+    """
+    temporary = part_path(target)
+    old = temporary.with_suffix(".old")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if target.exists():
+            target.rename(old)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def replace_bytes(target: Path, data: bytes) -> None:
     """Atomically replace or create `target` with `data`; OutputError where that cannot be done."""
     with atomic_target(target, overwrite=True) as temporary:

@@ -19,6 +19,7 @@ from training.loop import Run
 from training.stages import (
     PLANS,
     TRAINERS,
+    borrowed,
     train_side_by_side,
     train_stages,
     unfinished,
@@ -46,17 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.state.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         parser.error(f"--state {options.state} can be no folder ({problem.strerror}): name another")
-    if options.start is not None:
-        try:
-            start_from(options.start, options.state, stages)
-        except ValueError as problem:
-            parser.error(f"--start: {problem}")
     run = Run(options.state, options.share, options.device, options.workers)
+    try:
+        if options.start is not None:
+            start_from(options.start, options.state, stages)
+        else:
+            _check_state(run, stages)
+    except ValueError as problem:
+        parser.error(str(problem))
     trained = [stage for stage in stages if stage != "export"]
-    written_anew = "export" in stages and options.start is None
-    missing = unfinished(run, set(PLANS) - with_codes(trained)) if written_anew else []
-    if missing:
-        parser.error(f"export needs {', '.join(missing)}, not trained yet: name them too, or none")
     train = train_side_by_side if options.processes > 1 and len(trained) > 1 else train_stages
     try:
         train(trained, run)
@@ -78,6 +77,21 @@ def _check_out(parser: argparse.ArgumentParser, out: Path, state: Path) -> None:
     foreign = sorted({path.name for path in out.iterdir()} - CONTENT) if out.exists() else []
     if foreign:
         parser.error(f"--out {out} holds {foreign[0]}, which is of no set: name another folder")
+
+
+def _check_state(run: Run, stages: Sequence[str]) -> None:
+    """ValueError where what `stages` need and do not make is missing, or is a set's."""
+    made = with_codes(stages)
+    missing = unfinished(run, PLANS.keys() - made) if "export" in stages else []
+    if missing:
+        raise ValueError(
+            f"export needs {', '.join(missing)}, not trained yet: name them too, or none"
+        )
+    lent = borrowed(run, PLANS if "export" in stages else made)
+    if lent:
+        raise ValueError(
+            f"--state {run.folder} has {lent[0]} of a set: name --start, or another state"
+        )
 
 
 def _stop(said: str, state: Path, status: int) -> int:
@@ -128,8 +142,8 @@ def _parser() -> argparse.ArgumentParser:
         "--workers",
         type=_workers,
         default=0,
-        help="processes that make songs ahead for each process that trains: none on a CPU, beside "
-        "a GPU the number of cores divided by --processes (default: %(default)s)",
+        help="processes that make songs ahead for each process that trains: none beside a CPU, "
+        "best as many as there are cores for each beside a GPU (default: %(default)s)",
     )
     parser.add_argument(
         "--processes",

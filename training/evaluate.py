@@ -47,6 +47,7 @@ PARTS: dict[str, tuple[Rows, float]] = {
     "understand": (understand_rows, 1 / 4),
 }
 DEFAULT = ("songs", "instruments", "repaint")
+EVERYTHING = "all"
 # Fewer seconds hold too few slow beats to tell a tempo by; more take hours.
 SHORTEST, LONGEST = 5.0, 120.0
 
@@ -67,7 +68,7 @@ def _evaluate(asked: argparse.Namespace, out: Path) -> None:
     studio = Studio(out.resolve(), checkpoints, asked.jobs)
     rows: list[Row] = []
     began = time.monotonic()
-    for name in asked.only or DEFAULT:
+    for name in PARTS if EVERYTHING in asked.only else asked.only:
         make_rows, share = PARTS[name]
         rows += make_rows(studio, max(round(asked.requests * share), 1), asked.seconds)
         _write(out / "figures.json", rows, asked)
@@ -120,8 +121,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"length of each, {SHORTEST:g} to {LONGEST:g}",
     )  # fmt: skip
     parser.add_argument(
-        "--only", action="append", choices=tuple(PARTS),
-        help=f"measure this alone; may be repeated; by default {', '.join(DEFAULT)}",
+        "--only", nargs="+", default=DEFAULT, choices=(*PARTS, EVERYTHING), metavar="PART",
+        help=f"what is measured: {', '.join(PARTS)}, or {EVERYTHING} of these "
+        f"(default: {' '.join(DEFAULT)})",
     )  # fmt: skip
     parser.add_argument(
         "--jobs", type=_count, default=os.cpu_count() or 1, help="processes that work at once"

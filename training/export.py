@@ -15,6 +15,7 @@ from torch import Tensor
 from acestep_cli.demo import configs
 from acestep_cli.demo.sizes import AUDIO_CODES
 from acestep_cli.demo.vocabulary import write_tokenizer
+from acestep_cli.files import atomic_folder
 from training.autoencoder.decoder import train_decoder
 from training.autoencoder.encoder import train_encoder
 from training.autoencoder.export import VAE, vae_tensors
@@ -53,21 +54,14 @@ def write_set(
 
     It is written beside `folder` and takes its place, an earlier set's included, when it is whole.
     """
-    part, old = (folder.with_name(f"{folder.name}.{kind}") for kind in ("part", "old"))
-    for rest in (part, old):
-        shutil.rmtree(rest, ignore_errors=True)
-    part.mkdir(parents=True)
-    for stages, names, write in _WRITERS:
-        if start is None or stages & set(trained):
-            write(part, run)
-            continue
-        for name in names:
-            shutil.copytree(start / name, part / name)
-    write_notice(part)
-    if folder.exists():
-        folder.replace(old)
-    part.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with atomic_folder(folder.resolve()) as part:
+        for stages, names, write in _WRITERS:
+            if start is None or stages & set(trained):
+                write(part, run)
+                continue
+            for name in names:
+                shutil.copytree(start / name, part / name)
+        write_notice(part)
 
 
 def write_renderer(folder: Path, renderer: Renderer, codes: Codes) -> None:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -119,21 +121,37 @@ def train(
 
 
 def is_finished(plan: Plan, run: Run) -> bool:
-    """Whether the network of `plan` has taken all of its steps."""
+    """Whether the network of `plan` has taken all of its steps. ValueError for what is no state."""
     path = run.path(plan)
+    return path.is_file() and int(_read(path)["step"]) >= run.part_of(plan).steps
+
+
+def begin(path: Path, module: nn.Module) -> None:
+    """A state of no steps with the weights of `module`, unless one that was trained is there."""
+    if not path.is_file() or is_borrowed(path):
+        weights = module.state_dict()
+        _write(path, {"module": weights, "mean": weights, "step": 0})
+
+
+def borrow(path: Path, module: nn.Module, plan: Plan) -> None:
+    """A finished state of `plan` with the weights of `module`, which others need, unless there is
+    a state."""
     if not path.is_file():
-        return False
-    state = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
-    return int(state["step"]) >= run.part_of(plan).steps
+        weights = module.state_dict()
+        _write(path, {"module": weights, "mean": weights, "step": plan.steps, "borrowed": True})
 
 
-def save_start(path: Path, module: nn.Module, step: int = 0) -> None:
-    """A state of `step` with the weights of `module`, unless there is a state at `path`."""
-    if path.is_file():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = module.state_dict()
-    torch.save({"module": weights, "mean": weights, "step": step}, path)
+def is_borrowed(path: Path) -> bool:
+    """Whether the state there was not trained, but holds weights of a set. ValueError for what is
+    no state."""
+    return path.is_file() and "borrowed" in _read(path)
+
+
+def holds(path: Path, module: nn.Module) -> bool:
+    """Whether the state there has the weights of `module`. ValueError for what is no state."""
+    kept = _read(path)["mean"]
+    own = module.state_dict()
+    return kept.keys() == own.keys() and all(torch.equal(kept[name], own[name]) for name in own)
 
 
 def _rate(plan: Plan, step: int) -> float:
@@ -163,15 +181,27 @@ def _resume(path: Path, module: nn.Module, mean: nn.Module, optimizer: Optimizer
 
 
 def _save(path: Path, module: nn.Module, mean: nn.Module, optimizer: Optimizer, step: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    torch.save(
+    _write(
+        path,
         {
             "module": module.state_dict(),
             "mean": mean.state_dict(),
             "optimizers": optimizer.state_dict(),
             "step": step,
         },
-        part,
     )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+    except (EOFError, RuntimeError, UnpicklingError) as problem:
+        raise ValueError(f"{path} is no state of a training: delete it") from problem
+    return state
+
+
+def _write(path: Path, state: Mapping[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    torch.save(dict(state), part)
     part.replace(path)

@@ -17,7 +17,7 @@ from training.autoencoder.decoder import train_decoder
 from training.autoencoder.encoder import train_encoder
 from training.codes import PLAN as CODES
 from training.codes import train_codes
-from training.loop import Plan, Run, is_finished
+from training.loop import Plan, Run, is_borrowed, is_finished
 from training.planner.train import PLAN as PLANNER
 from training.planner.train import train_planner
 from training.renderer.train import PLAN as RENDERER
@@ -51,6 +51,11 @@ def unfinished(run: Run, stages: Collection[str]) -> list[str]:
     """Those of `stages`, names in `TRAINERS`, that have steps of `run` before them."""
     plans = {stage: plan for stage, plan in PLANS.items() if stage in stages}
     return [stage for stage, plan in plans.items() if not is_finished(plan, run)]
+
+
+def borrowed(run: Run, stages: Collection[str]) -> list[str]:
+    """Those of `stages`, names in `TRAINERS`, whose state holds weights of a set, not trained."""
+    return [name for name, plan in PLANS.items() if name in stages and is_borrowed(run.path(plan))]
 
 
 def train_stages(stages: Sequence[str], run: Run) -> None:

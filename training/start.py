@@ -13,7 +13,7 @@ from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.autoencoder.vowels import lay_vowels
 from training.codes import Codes
-from training.loop import save_start
+from training.loop import begin, borrow, holds
 from training.planner.network import Planner
 from training.planner.rows import fit_rows
 from training.planner.texts import first_code_id
@@ -23,17 +23,27 @@ from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
 from training.stages import PLANS
 
+# What a network is trained with, or written into the same file with.
+_NEEDED = {
+    "renderer": ("codes",),
+    "planner": ("codes",),
+    "codes": ("renderer",),
+    "encoder": ("decoder",),
+    "decoder": ("encoder",),
+}
+
 
 def start_from(folder: Path, state: Path, trained: Collection[str]) -> None:
-    """Write states with the weights of the set in `folder` into `state`, for the networks that have
-    none there: of step 0 for the stages that are to be `trained`, finished ones for all others
-    that these need. What only training uses has its first weights.
+    """Write states with the weights of the set in `folder` into `state`: of no steps for the stages
+    that are to be `trained` and were not yet, finished ones for those that these need. What only
+    training uses has its first weights.
 
-    ValueError for a set without a planner, or whose DiT was trained without the clockwork.
+    ValueError for a set without a planner, or whose DiT was trained without the clockwork, and
+    where `state` has other weights of what is needed and not trained.
     """
     place = folder / "acestep-5Hz-lm-demo"
     if not place.is_dir():
-        raise ValueError(f"{folder} has no {place.name}; take a set that is whole")
+        raise ValueError(f"--start {folder} has no {place.name}; take a set that is whole")
     dit = _read(folder / "demo" / "model.safetensors")
     text = _read(folder / "Qwen3-Embedding-0.6B" / "model.safetensors")
     vae = _plain(_read(folder / "vae" / "diffusion_pytorch_model.safetensors"))
@@ -43,16 +53,24 @@ def start_from(folder: Path, state: Path, trained: Collection[str]) -> None:
     _fill(renderer.model, dit)
     _fill(renderer.text, text)
     if not is_laid(renderer.model):
-        raise ValueError(f"{folder} was trained without the clockwork; take a newer set or none")
+        raise ValueError(
+            f"--start {folder} was trained without the clockwork; take a newer set or none"
+        )
     _fill(codes, dit)
     _fill(encoder, _under(vae, "encoder."))
     _fill(decoder, _under(vae, "decoder."))
     lay_vowels(decoder)
     found = {"codes": codes, "renderer": renderer, "encoder": encoder, "decoder": decoder}
-    for name, module in found.items():
-        save_start(state / f"{name}.pt", module, 0 if name in trained else PLANS[name].steps)
+    needed = {other for name in trained for other in _NEEDED.get(name, ())} - set(trained)
+    for name in sorted(needed):
+        path = state / f"{name}.pt"
+        if path.is_file() and not holds(path, found[name]):
+            raise ValueError(f"--state {state} has other {name} than {folder}: name another")
+        borrow(path, found[name], PLANS[name])
+    for name in found.keys() & set(trained):
+        begin(state / f"{name}.pt", found[name])
     if "planner" in trained and not (state / "planner.pt").is_file():
-        save_start(state / "planner.pt", _planner_of(_read(place / "model.safetensors")))
+        begin(state / "planner.pt", _planner_of(_read(place / "model.safetensors")))
 
 
 def _planner_of(tensors: dict[str, Tensor]) -> Planner:

@@ -1,4 +1,2 @@
-"""Checkpoints without training: a builder of random weights in the published folder layout.
-
-What it writes has the right names and shapes and makes noise, not music.
-"""
+"""The demonstration checkpoint of the package (`checkpoint/`), and a builder of checkpoints of
+random weights in the same folder layout: right names and shapes that make noise, not music."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from acestep_cli.demo.sizes import LATENT_CHANNELS, TINY, DitSizes, QwenSizes, S
 from acestep_cli.demo.vocabulary import write_tokenizer
 from acestep_cli.demo.writer import DiskDtype, write_weights
 from acestep_cli.errors import OutputError
-from acestep_cli.files import write_error
+from acestep_cli.files import atomic_folder, write_error
 
 NOTICE_NAME = "RANDOM_WEIGHTS.txt"
 _NOTICE = (
@@ -39,15 +37,11 @@ def build_set(
     """
     folder = folder.absolute()
     _check_replaceable(folder, sizes, force=force)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     try:
-        temporary.mkdir(parents=True)
-        _fill(temporary, sizes, seed, dtype, shard_bytes)
-        _swap(temporary, folder)
+        with atomic_folder(folder) as temporary:
+            _fill(temporary, sizes, seed, dtype, shard_bytes)
     except OSError as error:
         raise write_error(error, folder) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 
@@ -148,20 +142,6 @@ def _check_replaceable(folder: Path, sizes: Sizes, *, force: bool) -> None:
         raise OutputError(
             f"{folder} is not empty", "choose another folder or pass --force", code="exists"
         )
-
-
-def _swap(built: Path, folder: Path) -> None:
-    """Put `built` in the place of `folder`; what was there goes last, or comes back."""
-    old = built.with_suffix(".old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        built.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_config(folder: Path, config: dict[str, Any]) -> None:

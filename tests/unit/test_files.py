@@ -11,6 +11,7 @@ import pytest
 
 from acestep_cli import files
 from acestep_cli.errors import ExitCode, OutputError
+from acestep_cli.files import atomic_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -112,6 +113,38 @@ def test_a_folder_as_target_is_a_clear_error(tmp_path: Path) -> None:
         ):
             temporary.write_bytes(b"x")
     assert names(tmp_path) == ["song.mp3"]
+
+
+def test_a_folder_takes_the_place_of_another_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "set"
+    for text in ("first", "second"):
+        with atomic_folder(target) as made:
+            assert made != target and made.is_dir()
+            (made / text).write_text(text, "utf-8")
+        assert [path.name for path in target.iterdir()] == [text]
+    assert list(target.parent.iterdir()) == [target]
+    with pytest.raises(KeyError), atomic_folder(target) as made:
+        raise KeyError
+    assert [path.name for path in target.parent.rglob("*")] == ["set", "second"]
+
+
+def test_a_folder_that_cannot_be_moved_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "set"
+    target.mkdir()
+    (target / "mine").write_text("mine", "utf-8")
+    rename = Path.rename
+
+    def refuse(self: Path, to: Path) -> Path:
+        if self.suffix == ".part":
+            raise PermissionError(errno.EACCES, "held open")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(PermissionError), atomic_folder(target):
+        pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["set", "mine"]
 
 
 def test_stale_parts_of_this_name_alone_are_removed(tmp_path: Path) -> None:

@@ -51,13 +51,6 @@ def thirds(count: int, on: float, off: float) -> Pattern:
     return tuple((index / 3, off if index % 3 else on) for index in range(3 * count))
 
 
-def swung(count: int, on: float, off: float) -> Pattern:
-    """Two strokes a beat, the second on its last third."""
-    return tuple(
-        stroke for beat in range(count) for stroke in ((float(beat), on), (beat + 2 / 3, off))
-    )
-
-
 def strummed(count: int, each: int, length: float) -> Strum:
     """`each` strums of a length on every beat, evenly."""
     return tuple((index / each, length) for index in range(each * count))

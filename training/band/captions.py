@@ -31,6 +31,11 @@ _MOODS = {
     "minor": ("sad", "dark", "melancholic", "moody", "cold", "mysterious"),
 }
 _NEUTRAL = ("catchy", "simple", "clean", "steady", "modern", "vintage", "dreamy", "punchy")
+_SPEEDS = {
+    "fast": ("fast", "upbeat", "energetic", "driving"),
+    "slow": ("slow", "calm", "gentle"),
+    "between": ("mid-tempo", "moderate"),
+}
 _FAST_BPM, _SLOW_BPM = 125, 90
 _ASIDES = 0.25  # how often a caption holds other words too
 
@@ -83,10 +88,10 @@ def _adjectives(recipe: Recipe, random: np.random.Generator, telling: float) -> 
 
 def _speed(recipe: Recipe, random: np.random.Generator) -> str:
     if recipe.bpm >= _FAST_BPM:
-        return _pick(("fast", "upbeat", "energetic", "driving"), random)
+        return _pick(_SPEEDS["fast"], random)
     if recipe.bpm <= _SLOW_BPM:
-        return _pick(("slow", "calm", "gentle"), random)
-    return _pick(("mid-tempo", "moderate"), random)
+        return _pick(_SPEEDS["slow"], random)
+    return _pick(_SPEEDS["between"], random)
 
 
 def _instruments(recipe: Recipe, random: np.random.Generator) -> list[str]:
@@ -115,13 +120,12 @@ def _saying() -> frozenset[str]:
     phrases = [
         *(
             word
-            for names in (_NAMES, _BAND_NAMES, _MOODS)
+            for names in (_NAMES, _BAND_NAMES, _MOODS, _SPEEDS)
             for row in names.values()
             for word in row
         ),
         *(word for style in STYLES.values() for word in style.words),
-        *("fast", "upbeat", "energetic", "driving", "slow", "calm", "gentle", "mid", "tempo"),
-        *(*MODES, "moderate"),
+        *(*MODES, "mid", "tempo"),
         *("only", "just", "solo", "no", "without", "not", "guitars", "string", "organ", "choir"),
         *("kick", "snare", "hat", "hats", "cymbals", "claps", "percussion", "synth", "chords"),
     ]

@@ -23,8 +23,8 @@ _OTHER_BPM, _MIDDLE_BPM = 45, 120
 
 
 def reference_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
-    """The share of songs that a reference draws towards its timbre; their words name the style
-    alone, reference and song share no key and no tempo. Half of them would be nearer by chance.
+    """The share of songs that a reference draws towards its timbre; their words name no
+    instruments, reference and song share no key and no tempo. Half would be nearer by chance.
     `shuffled` takes the reference of another song, played by another band, so that less than half
     are nearer to it where references have an effect; `band` what it plays itself with the parts of
     the reference."""

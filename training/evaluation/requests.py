@@ -80,19 +80,18 @@ def draw_bands(each: int, seconds: float) -> dict[str, list[Asked]]:
     }
 
 
-def draw_with(
-    name: str, parts: Sequence[str], count: int, seconds: float, *, at_least: bool = False
-) -> list[Asked]:
-    """`count` requests that `parts` play, or with `at_least` in which all of them play."""
+def draw_with(name: str, parts: Sequence[str], count: int, seconds: float) -> list[Asked]:
+    """`count` requests that `parts` play."""
     random = np.random.default_rng((_SEED, *name.encode()))
-    found: list[Asked] = []
-    while len(found) < count:
-        recipe = draw_recipe(random, withheld=True)
-        if not at_least:
-            recipe = replace(recipe, parts=tuple(parts))
-        if set(parts) <= set(recipe.parts):
-            found.append(_asked(f"{name}-{len(found):03d}", recipe, seconds, random))
-    return found
+    return [
+        _asked(
+            f"{name}-{index:03d}",
+            replace(draw_recipe(random, withheld=True), parts=tuple(parts)),
+            seconds,
+            random,
+        )
+        for index in range(count)
+    ]
 
 
 def _asked(name: str, recipe: Recipe, seconds: float, random: np.random.Generator) -> Asked:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -55,11 +56,18 @@ def lego_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
 
 
 def complete_rows(studio: Studio, count: int, seconds: float) -> list[Row]:
-    """Drums, bass and guitar to a piano; tempo and key of the whole."""
+    """Drums, bass and guitar to a piano; tempo and key of the whole, and of that piano, which is
+    part of it."""
     asked = draw_with("complete", _sorted("drums", "bass", "keys", "guitar"), count, seconds)
     truth = _prepared(studio, asked, ("keys",), ("drums", "bass", "keys", "guitar"))
     studio.make([_add("complete", own, ("drums", "bass", "guitar"), studio) for own in asked])
-    return [_judged("complete", measure, studio, asked, truth) for measure in ("tempo", "key")]
+    rows = [_judged("complete", measure, studio, asked, truth) for measure in ("tempo", "key")]
+    given = studio.spread(hear_file, [studio.path(own.name) for own in asked])
+    for measure in ("tempo", "key"):
+        name = f"complete: {measure} of what is given"
+        judge, told = _verdict(measure, studio)
+        rows.append(judged(name, judge, told(given), None, asked))
+    return rows
 
 
 def sum_of(parts: dict[str, Sound], names: Sequence[str]) -> Sound:
@@ -92,11 +100,17 @@ def _judged(
     task: str, measure: str, studio: Studio, asked: Sequence[Asked], truth: Sequence[Heard]
 ) -> Row:
     made = studio.spread(hear_file, [studio.path(f"{own.name}-made") for own in asked])
-    name = f"{task}: {measure} right"
+    judge, told = _verdict(measure, studio)
+    return judged(f"{task}: {measure} right", judge, told(made), told(truth), asked)
+
+
+def _verdict(
+    measure: str, studio: Studio
+) -> tuple[Callable[[Any, Asked], bool], Callable[[Sequence[Heard]], Sequence[Any]]]:
+    """Whether what is told of a song is right, and what is told of songs."""
     if measure == "key":
-        return judged(name, in_key, [one.key for one in made], [one.key for one in truth], asked)
-    tempos = judges_of(studio).tempos
-    return judged(name, in_time, tempos(made), tempos(truth), asked)
+        return in_key, lambda songs: [song.key for song in songs]
+    return in_time, judges_of(studio).tempos
 
 
 def _extract(own: Asked, studio: Studio) -> list[str]:

@@ -66,6 +66,9 @@ def test_bars_hold_as_many_beats_as_the_meter_says() -> None:
         strong = [hit.onset for hit in score.hits if hit.drum == "kick" and hit.velocity > 0.89]
         bars = {round(onset / 0.5) for onset in strong if (onset / 0.5) % meter == 0}
         assert set(range(0, int(12 / 0.5) - meter, meter)) <= bars
+        # A pad takes each chord once, and a chord lasts a bar.
+        chords = {tone.onset / 0.5 for tone in score.tones if tone.part == "pad"}
+        assert chords == set(range(0, 24, meter))
 
 
 def test_tones_belong_to_the_key() -> None:

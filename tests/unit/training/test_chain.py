@@ -19,7 +19,9 @@ from acestep_cli.weights import places
 from acestep_cli.weights.demonstration import DEMO, is_whole
 from training.__main__ import PACKAGED, STAGES, STATE, main
 from training.autoencoder import layers
-from training.stages import _await
+from training.codes import Codes
+from training.loop import borrow
+from training.stages import PLANS, _await
 
 TRIAL = ("--share", "1e-6")
 ALONE = ("--processes", "1")
@@ -70,7 +72,7 @@ def test_two_processes_make_what_one_makes(tmp_path: Path) -> None:
 def test_what_fails_in_a_process_ends_the_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "codes.pt").write_bytes(b"no state")
+    torch.save({"module": {}, "mean": {}, "step": 0}, tmp_path / "codes.pt")
     out = tmp_path / "set"
     stages = STAGES
     assert main([*TRIAL, "--state", str(tmp_path), "--out", str(out), *stages]) == 1
@@ -162,6 +164,24 @@ def test_a_set_is_not_made_of_networks_that_nobody_named(
     assert ended.value.code == 2
     assert "export needs encoder, planner, not trained yet" in capsys.readouterr().err
     assert not (tmp_path / "set").exists()
+
+
+def test_what_is_no_state_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "codes.pt").write_bytes(b"no state")
+    with pytest.raises(SystemExit) as ended:
+        main([*TRIAL, "--state", str(tmp_path), "--out", str(tmp_path / "set"), "codes"])
+    assert ended.value.code == 2
+    assert f"{tmp_path / 'codes.pt'} is no state of a training" in capsys.readouterr().err
+
+
+def test_what_a_set_lent_is_not_taken_for_what_was_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    borrow(tmp_path / "codes.pt", Codes(), PLANS["codes"])
+    with pytest.raises(SystemExit) as ended:
+        main([*TRIAL, "--state", str(tmp_path), "--out", str(tmp_path / "set"), "renderer"])
+    assert ended.value.code == 2
+    assert f"--state {tmp_path} has codes of a set" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("below", ["", "state"])

@@ -11,11 +11,14 @@ import torch
 from acestep_cli.demo import configs
 from acestep_cli.models.vae import Vae
 from acestep_cli.models.vae_config import VaeConfig
+from acestep_cli.weights.demonstration import is_whole
 from training import export
+from training.__main__ import PACKAGED
 from training.autoencoder.export import VAE, vae_tensors
 from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.codes import Codes
+from training.loop import Run
 from training.renderer.network import Renderer
 from training.renderer.sizes import SILENCE_FRAMES
 from training.renderer.text import tokenizer
@@ -64,7 +67,7 @@ def test_every_tensor_is_finite_and_in_its_published_shape(pair: tuple[Encoder, 
     assert all(torch.isfinite(value).all() for value in tensors.values())
 
 
-def test_a_set_is_written_that_the_package_loads(
+def test_a_set_is_small_and_has_the_silence_that_was_assigned(
     pair: tuple[Encoder, Decoder], tmp_path: Path
 ) -> None:
     from acestep_cli.weights.load import load_silence_latent
@@ -80,6 +83,25 @@ def test_a_set_is_written_that_the_package_loads(
     assert np.allclose(latent[0, :3].numpy(), silence(3), atol=0.01)
     size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert size < 45e6
+
+
+def test_only_what_is_written_takes_a_place(tmp_path: Path) -> None:
+    neighbours = [tmp_path / name for name in ("set.part", "set.old", ".set.part")]
+    for folder in (*neighbours, tmp_path / "set"):
+        folder.mkdir()
+        (folder / "mine").write_text("mine", "utf-8")
+    export.write_set(tmp_path / "set", Run(tmp_path / "state"), PACKAGED)
+    assert is_whole(tmp_path / "set") and not (tmp_path / "set" / "mine").exists()
+    assert all((folder / "mine").is_file() for folder in neighbours)
+    assert sorted(tmp_path.iterdir()) == sorted([*neighbours, tmp_path / "set"])
+
+
+def test_a_set_that_cannot_be_written_leaves_the_earlier_one(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "mine").write_text("mine", "utf-8")
+    with pytest.raises(FileNotFoundError):
+        export.write_set(tmp_path / "set", Run(tmp_path / "state"), tmp_path / "nothing")
+    assert [path.name for path in tmp_path.rglob("*")] == ["set", "mine"]
 
 
 def assert_close(ours: torch.Tensor, theirs: torch.Tensor) -> None:

@@ -18,6 +18,7 @@ from training.autoencoder.layers import Decoder, Encoder
 from training.autoencoder.sizes import DECODER_WIDTHS, ENCODER_WIDTHS, STRIDES
 from training.autoencoder.vowels import _WAVES, lay_vowels
 from training.codes import Codes
+from training.loop import is_borrowed
 from training.planner import rows
 from training.planner.network import Planner
 from training.planner.texts import first_code_id
@@ -60,12 +61,11 @@ def write(
     return encoder, decoder
 
 
-@pytest.mark.parametrize(
-    ("has_state", "trained"), [(False, ()), (False, tuple(PLANS)), (True, ("renderer",))]
-)
-def test_the_weights_of_a_set_come_back(
-    has_state: bool, trained: tuple[str, ...], planner: Planner, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def networks(
+    planner: Planner, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, nn.Module]]:
+    """A set, and what was written into it."""
     torch.manual_seed(0)
     renderer, codes = Renderer(tokenizer().get_vocab_size()), Codes()
     set_first_weights(renderer, 0)
@@ -74,30 +74,65 @@ def test_the_weights_of_a_set_come_back(
     # The file has one tokenizer, and it is that of the codes.
     renderer.model.tokenizer.load_state_dict(codes.tokenizer.state_dict())
     renderer.model.detokenizer.load_state_dict(codes.detokenizer.state_dict())
-    encoder, decoder = write(tmp_path / "set", renderer, codes, planner)
-    state = tmp_path / "state"
-    state.mkdir()
-    if has_state:
-        for name in ("codes", "planner"):
-            (state / f"{name}.pt").write_bytes(b"mine")
-    start_from(tmp_path / "set", state, trained)
-    written: dict[str, nn.Module] = {"renderer": renderer, "encoder": encoder, "decoder": decoder}
-    if "planner" not in trained and not has_state:
-        assert not (state / "planner.pt").exists()
-    if has_state:
-        for name in ("codes", "planner"):
-            assert (state / f"{name}.pt").read_bytes() == b"mine"
-    else:
-        written |= {"codes": codes}
-    if "planner" in trained:
-        written |= {"planner": planner}
-    for name, module in written.items():
-        saved = torch.load(state / f"{name}.pt", weights_only=True)
-        assert saved["step"] == (0 if name in trained else PLANS[name].steps)
-        for key, value in module.state_dict().items():
+    folder = tmp_path_factory.mktemp("set")
+    encoder, decoder = write(folder, renderer, codes, planner)
+    return folder, {
+        "renderer": renderer,
+        "codes": codes,
+        "encoder": encoder,
+        "decoder": decoder,
+        "planner": planner,
+    }
+
+
+@pytest.mark.parametrize(
+    ("trained", "lent"),
+    [(("renderer",), {"codes"}), (("encoder", "export"), {"decoder"}), (tuple(PLANS), set())],
+)
+def test_the_weights_of_a_set_come_back(
+    trained: tuple[str, ...],
+    lent: set[str],
+    networks: tuple[Path, dict[str, nn.Module]],
+    tmp_path: Path,
+) -> None:
+    folder, written = networks
+    start_from(folder, tmp_path, trained)
+    expected = lent | set(trained) - {"export"}
+    assert {path.stem for path in tmp_path.iterdir()} == expected
+    for name in expected:
+        path = tmp_path / f"{name}.pt"
+        saved = torch.load(path, weights_only=True)
+        assert saved["step"] == (PLANS[name].steps if name in lent else 0)
+        assert is_borrowed(path) == (name in lent)
+        for key, value in written[name].state_dict().items():
             if key.startswith(NOT_WRITTEN):
                 continue
             assert torch.allclose(saved["module"][key], value, atol=0.02, rtol=0.01), key
+
+
+def test_what_was_trained_on_is_kept_and_what_was_lent_is_trained_where_it_is_named(
+    networks: tuple[Path, dict[str, nn.Module]], tmp_path: Path
+) -> None:
+    folder, _ = networks
+    start_from(folder, tmp_path, ("encoder",))
+    torch.save({"step": 7, "module": {}, "mean": {}}, tmp_path / "encoder.pt")
+    start_from(folder, tmp_path, ("encoder", "decoder"))
+    assert torch.load(tmp_path / "encoder.pt", weights_only=True)["step"] == 7
+    assert torch.load(tmp_path / "decoder.pt", weights_only=True)["step"] == 0
+    assert not is_borrowed(tmp_path / "decoder.pt")
+
+
+def test_codes_that_are_not_those_of_the_set_are_refused(
+    networks: tuple[Path, dict[str, nn.Module]], tmp_path: Path
+) -> None:
+    folder, _ = networks
+    start_from(folder, tmp_path, ("renderer",))
+    start_from(folder, tmp_path, ("renderer",))  # the set's own are none of these
+    others = Codes()
+    set_first_weights(others, 3)
+    torch.save({"step": 9, "mean": others.state_dict()}, tmp_path / "codes.pt")
+    with pytest.raises(ValueError, match=f"{tmp_path} has other codes than {folder}"):
+        start_from(folder, tmp_path, ("renderer", "export"))
 
 
 def test_a_set_whose_decoder_cannot_tell_vowels_learns_to(planner: Planner, tmp_path: Path) -> None:
@@ -107,7 +142,7 @@ def test_a_set_whose_decoder_cannot_tell_vowels_learns_to(planner: Planner, tmp_
     lay_clockwork(renderer.model, renderer.sense)
     _, decoder = write(tmp_path / "set", renderer, Codes(), planner, tells_vowels=False)
     state = tmp_path / "state"
-    start_from(tmp_path / "set", state, ())
+    start_from(tmp_path / "set", state, ("decoder",))
     lay_vowels(decoder)
     saved = torch.load(state / "decoder.pt", weights_only=True)["module"]
     for key, value in decoder.state_dict().items():
@@ -132,7 +167,7 @@ def test_a_set_without_a_planner_is_refused(planner: Planner, tmp_path: Path) ->
 
 
 def test_nothing_of_the_packaged_set_is_laid_anew(tmp_path: Path) -> None:
-    start_from(PACKAGED, tmp_path, ())
+    start_from(PACKAGED, tmp_path, ("renderer", "decoder"))
     renderer = torch.load(tmp_path / "renderer.pt", weights_only=True)["module"]
     text = load_file(PACKAGED / "Qwen3-Embedding-0.6B" / "model.safetensors")
     for name, value in text.items():
