@@ -269,21 +269,6 @@ class Failing:
         return planner.plan(SHORT, 7)
 
 
-@pytest.mark.parametrize(
-    ("parity", "caption"),
-    [(Parity(upstream_grammar=True), "It lingers<|im_end|>"), (None, "It lingers")],
-)
-def test_an_end_within_the_caption_is_part_of_it_in_the_original(
-    parity: Parity | None, caption: str
-) -> None:
-    tokenizer = language().tokenizer
-    text = tokenizer.encode_plain("<think>\nbpm: 90\ncaption: It lingers")
-    ended = Generated(tuple(text), tokenizer.require("<|im_end|>"))
-    thought = Failing(ended).plan(parity)
-    assert thought.metadata is not None
-    assert thought.metadata["caption"] == caption
-
-
 NOTHING = Generated((), 0)
 
 
