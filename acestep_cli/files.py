@@ -77,8 +77,8 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     """
     temporary = part_path(target)
     old = temporary.with_suffix(".old")
+    temporary.mkdir(parents=True)  # before what removes it: whatever has that name is not ours
     try:
-        temporary.mkdir(parents=True)
         yield temporary
         if target.exists():
             target.rename(old)

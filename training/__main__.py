@@ -142,8 +142,8 @@ def _parser() -> argparse.ArgumentParser:
         "--workers",
         type=_workers,
         default=0,
-        help="processes that make songs ahead for each process that trains: none beside a CPU, "
-        "best as many as there are cores for each beside a GPU (default: %(default)s)",
+        help="processes that make songs ahead for each process that trains: none on a CPU; beside "
+        "a GPU the number of cores divided by --processes is best (default: %(default)s)",
     )
     parser.add_argument(
         "--processes",

@@ -170,9 +170,7 @@ def _follow(mean: nn.Module, module: nn.Module, decay: float) -> None:
 def _resume(path: Path, module: nn.Module, mean: nn.Module, optimizer: Optimizer) -> int:
     if not path.is_file():
         return 0
-    # Onto the CPU, from where each part goes where it belongs: an optimizer's count of steps on an
-    # accelerator would make every step wait for it.
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    state = _read(path, mapped=False)  # an optimizer goes on in the same memory
     module.load_state_dict(state["module"])
     mean.load_state_dict(state["mean"])
     if "optimizers" in state:
@@ -192,9 +190,12 @@ def _save(path: Path, module: nn.Module, mean: nn.Module, optimizer: Optimizer, 
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *, mapped: bool = True) -> dict[str, Any]:
+    """The state at `path`, `mapped` where little of it is needed. ValueError for what is none."""
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+        # Onto the CPU, from where each part goes where it belongs: an optimizer's count of steps on
+        # an accelerator would make every step wait for it.
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu", mmap=mapped)
     except (EOFError, RuntimeError, UnpicklingError) as problem:
         raise ValueError(f"{path} is no state of a training: delete it") from problem
     return state

@@ -65,7 +65,9 @@ def start_from(folder: Path, state: Path, trained: Collection[str]) -> None:
     for name in sorted(needed):
         path = state / f"{name}.pt"
         if path.is_file() and not holds(path, found[name]):
-            raise ValueError(f"--state {state} has other {name} than {folder}: name another")
+            raise ValueError(
+                f"--state {state} has other {name} than {folder}: name {name} too, or another state"
+            )
         borrow(path, found[name], PLANS[name])
     for name in found.keys() & set(trained):
         begin(state / f"{name}.pt", found[name])

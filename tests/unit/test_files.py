@@ -128,6 +128,18 @@ def test_a_folder_takes_the_place_of_another_when_it_is_whole(tmp_path: Path) ->
     assert [path.name for path in target.parent.rglob("*")] == ["set", "second"]
 
 
+def test_a_folder_of_the_temporary_name_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = tmp_path / ".set.ffff.part"
+    taken.mkdir()
+    (taken / "mine").write_text("mine", "utf-8")
+    monkeypatch.setattr(files, "part_path", lambda target: taken)
+    with pytest.raises(FileExistsError), atomic_folder(tmp_path / "set"):
+        pass
+    assert [path.name for path in tmp_path.rglob("*")] == [".set.ffff.part", "mine"]
+
+
 def test_a_folder_that_cannot_be_moved_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,7 +131,8 @@ def test_codes_that_are_not_those_of_the_set_are_refused(
     others = Codes()
     set_first_weights(others, 3)
     torch.save({"step": 9, "mean": others.state_dict()}, tmp_path / "codes.pt")
-    with pytest.raises(ValueError, match=f"{tmp_path} has other codes than {folder}"):
+    refused = f"{tmp_path} has other codes than {folder}: name codes too"
+    with pytest.raises(ValueError, match=refused):
         start_from(folder, tmp_path, ("renderer", "export"))
 
 
