@@ -31,7 +31,8 @@ class Plan:
     name: of its file of state; steps; rate: the highest learning rate, reached after `warmup` steps
     and left on a cosine to a hundredth; betas: of AdamW, which moves what Muon does not; decay: of
     the running mean of the weights that is kept; stretch: how many times its share is run in a
-    trial, at most the whole: more than 1 for what is short and others build upon.
+    trial, at most the whole: more than 1 for what is short and others build upon; restart: the step
+    at which the rate rises to half its height and falls once more, 0 for none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Plan:
     betas: tuple[float, float] = (0.9, 0.99)
     clip: float = 1.0
     stretch: float = 1.0
+    restart: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Run:
         """The share of `plan` that is run, at least one step."""
         share = min(1.0, self.share * plan.stretch)
         steps, warmup = (max(1, round(share * own)) for own in (plan.steps, plan.warmup))
-        return replace(plan, steps=steps, warmup=warmup)
+        return replace(plan, steps=steps, warmup=warmup, restart=round(share * plan.restart))
 
 
 Loss = Callable[[Drawn], tuple[Tensor, Mapping[str, Tensor]]]
@@ -156,8 +158,10 @@ def holds(path: Path, module: nn.Module) -> bool:
 
 def _rate(plan: Plan, step: int) -> float:
     rise = min(1.0, (step + 1) / plan.warmup)
-    fall = 0.5 * (1 + math.cos(math.pi * step / plan.steps))
-    return plan.rate * rise * max(fall, 0.01)
+    again = 0 < plan.restart <= step
+    first, last = (plan.restart, plan.steps) if again else (0, plan.restart or plan.steps)
+    fall = 0.5 * (1 + math.cos(math.pi * (step - first) / (last - first)))
+    return plan.rate * (0.5 if again else rise) * max(fall, 0.01)
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from training.latents import CHANNELS, CLOCK, PULSE, STROKES
 from training.renderer.network import Batch
 from training.renderer.reading import draw_told
 from training.renderer.sizes import SILENCE_FRAMES
-from training.renderer.tasks import TIMBRE_FRAMES, Example, Hints, draw_example
+from training.renderer.tasks import SHARES, TIMBRE_FRAMES, Example, Hints, draw_example
 from training.renderer.text import LYRIC_ROOM, TEXT_ROOM, padded
 from training.silence import silence
 
@@ -44,11 +46,12 @@ def make_batch(
     styles: tuple[str, ...] = SHOWN,
     shapes: tuple[tuple[int, int, float], ...] = SHAPES,
     hints: Hints | None = None,
+    shares: Mapping[str, float] = SHARES,
 ) -> Batch:
     """The batch of a step: most examples are new songs, the others edits."""
     random = np.random.default_rng((2, step))
     frames, count, _ = shapes[random.choice(len(shapes), p=[shape[2] for shape in shapes])]
-    songs = [draw_example(random, frames, styles, hints) for _ in range(count)]
+    songs = [draw_example(random, frames, styles, hints, shares) for _ in range(count)]
     text, text_mask = padded([song.prompt.text for song in songs], TEXT_ROOM)
     lyrics, lyric_mask = padded([song.prompt.lyrics for song in songs], LYRIC_ROOM)
     vowels, _ = padded([song.prompt.vowels for song in songs], LYRIC_ROOM, -1)

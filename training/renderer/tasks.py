@@ -50,6 +50,15 @@ SHARES: Mapping[str, float] = {
     "complete": 0.07,
     "cover": 0.06,
 }
+# The same at the end: what is made beside a source, or from its codes, is learnt last.
+LATE_SHARES: Mapping[str, float] = {
+    "text2music": 0.44,
+    "repaint": 0.04,
+    "extract": 0.1,
+    "lego": 0.12,
+    "complete": 0.14,
+    "cover": 0.16,
+}
 # How much the errors of an example count, where it is not 1. The errors of all that has to be
 # guessed would hide those of what is in the source, which can be copied, as extraction does, or
 # tells key and beat.
@@ -106,10 +115,14 @@ class Example:
 
 
 def draw_example(
-    random: np.random.Generator, frames: int, styles: tuple[str, ...], hints: Hints | None
+    random: np.random.Generator,
+    frames: int,
+    styles: tuple[str, ...],
+    hints: Hints | None,
+    shares: Mapping[str, float] = SHARES,
 ) -> Example:
     """An example of a task drawn by its share; without `hints` there are no covers."""
-    task = str(random.choice(list(SHARES), p=list(SHARES.values())))
+    task = str(random.choice(list(shares), p=list(shares.values())))
     recipe = in_eighths(draw_recipe(random, styles), random)
     if task == "repaint":
         return _repaint(_play(recipe, frames, random), random)

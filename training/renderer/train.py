@@ -13,10 +13,11 @@ from training.renderer.batches import make_batch
 from training.renderer.clockwork import hold_clockwork, lay_clockwork
 from training.renderer.network import Batch, Renderer
 from training.renderer.reading import train_reader
+from training.renderer.tasks import LATE_SHARES, SHARES
 from training.renderer.text import tokenizer
 from training.renderer.weights import set_first_weights
 
-PLAN = Plan("renderer", steps=20000, rate=1e-3, warmup=200, decay=0.998)
+PLAN = Plan("renderer", steps=25000, rate=1e-3, warmup=200, decay=0.998, restart=14000)
 
 
 def train_renderer(run: Run) -> Renderer:
@@ -32,13 +33,13 @@ def train_renderer(run: Run) -> Renderer:
         lay_clockwork(renderer.model, renderer.sense)
     renderer.to(run.device)  # before the hold, which keeps where it was made
     put_back = hold_clockwork(renderer.model)
-    codes = train_codes(run)
+    codes, late = train_codes(run), run.part_of(PLAN).restart
 
     def hints(latents: Latents) -> Latents:
         return codes.hints(torch.from_numpy(latents)[None])[0].numpy()
 
     def draw(step: int) -> Batch:
-        return make_batch(step, hints=hints)
+        return make_batch(step, hints=hints, shares=SHARES if step < late else LATE_SHARES)
 
     def loss(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         value, channels = renderer.loss(batch)

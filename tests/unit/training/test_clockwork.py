@@ -40,9 +40,8 @@ def renderer() -> Renderer:
 
 @pytest.fixture
 def batch(monkeypatch: pytest.MonkeyPatch) -> Batch:
-    monkeypatch.setattr(tasks, "SHARES", {"text2music": 1.0})
     monkeypatch.setattr(tasks, "_REFERRED", 0.0)
-    made = make_batch(0, ("rock", "jazz"), shapes=((120, SONGS, 1.0),))
+    made = make_batch(0, ("rock", "jazz"), shapes=((120, SONGS, 1.0),), shares={"text2music": 1.0})
     return dataclasses.replace(made, dropped=torch.zeros(SONGS, dtype=torch.bool))
 
 

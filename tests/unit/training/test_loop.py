@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.loop import Plan, Run, train
+from training.loop import Plan, Run, _rate, train
 
 PLAN = Plan("line", steps=80, rate=0.1, warmup=5, decay=0.9)
 
@@ -75,3 +75,26 @@ def test_a_trial_takes_a_share_of_the_steps(
         _run(tmp_path / "cut", plan, stop=steps - 1, share=share)
     _run(tmp_path, plan, stop=steps, share=share)
     assert torch.load(tmp_path / "line.pt", weights_only=True)["step"] == steps
+
+
+def test_the_rate_rises_and_falls_and_once_more_from_its_half() -> None:
+    once = [_rate(PLAN, step) for step in range(PLAN.steps)]
+    assert once[0] == pytest.approx(PLAN.rate / PLAN.warmup)
+    assert max(once) == pytest.approx(PLAN.rate, rel=0.02)
+    assert once[5:] == sorted(once[5:], reverse=True)
+    assert once[-1] == pytest.approx(PLAN.rate / 100)
+
+    plan = replace(PLAN, steps=100, restart=PLAN.steps)
+    twice = [_rate(plan, step) for step in range(plan.steps)]
+    assert twice[: PLAN.steps] == once
+    late = twice[PLAN.steps :]
+    assert late[0] == pytest.approx(PLAN.rate / 2)
+    assert late == sorted(late, reverse=True)
+    assert late[-1] == pytest.approx(PLAN.rate / 200, rel=0.3)
+
+
+@pytest.mark.parametrize("share", [1e-6, 0.01, 0.3, 1.0])
+def test_a_trial_begins_the_second_fall_at_its_share(share: float) -> None:
+    plan = Run(Path(), share).part_of(replace(PLAN, steps=1000, restart=800))
+    assert plan.restart == pytest.approx(0.8 * plan.steps, abs=1)
+    assert all(0 < _rate(plan, step) <= plan.rate for step in range(plan.steps))

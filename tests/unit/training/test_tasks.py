@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,14 +27,19 @@ from training.silence import silence
 STYLES = ("rock", "folk")
 
 
-def example(task: str, monkeypatch: pytest.MonkeyPatch, seed: int = 0) -> tasks.Example:
-    shares = dict.fromkeys(tasks.SHARES, 0.0) | {task: 1.0}
-    monkeypatch.setattr(tasks, "SHARES", shares)
-    return tasks.draw_example(np.random.default_rng(seed), 150, STYLES, lambda latents: latents / 2)
+def example(task: str, seed: int = 0) -> tasks.Example:
+    random = np.random.default_rng(seed)
+    return tasks.draw_example(random, 150, STYLES, lambda latents: latents / 2, {task: 1.0})
+
+
+@pytest.mark.parametrize("shares", [tasks.SHARES, tasks.LATE_SHARES])
+def test_every_task_has_its_share(shares: Mapping[str, float]) -> None:
+    assert set(shares) == set(tasks.SHARES)
+    assert sum(shares.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("task", list(tasks.SHARES))
-def test_words_source_and_mask(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_source_and_mask(task: str) -> None:
     instructions = {
         "text2music": "Fill the audio semantic mask",
         "repaint": "Repaint the mask area",
@@ -43,7 +49,7 @@ def test_words_source_and_mask(task: str, monkeypatch: pytest.MonkeyPatch) -> No
         "cover": "Generate audio semantic tokens",
     }
     for seed in range(4):
-        made = example(task, monkeypatch, seed)
+        made = example(task, seed)
         words, target, context = made.prompt, made.truth, made.context
         text = tokenizer().decode(words.text)
         assert text.startswith(f"# Instruction\n{instructions[task]}")
@@ -68,16 +74,15 @@ def test_what_is_withheld_is_in_no_task(task: str, monkeypatch: pytest.MonkeyPat
 
     prompt_of = tasks.prompt_of
     monkeypatch.setattr(tasks, "prompt_of", noted)
-    monkeypatch.setattr(tasks, "SHARES", {task: 1.0})
     random = np.random.default_rng(3)
     for _ in range(120):
-        tasks.draw_example(random, 25, STYLES, lambda latents: latents)
+        tasks.draw_example(random, 25, STYLES, lambda latents: latents, {task: 1.0})
     assert len(described) == 120
     assert not any(is_withheld(recipe) for recipe in described)
 
 
-def test_a_repaint_keeps_what_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = example("repaint", monkeypatch)
+def test_a_repaint_keeps_what_is_outside() -> None:
+    made = example("repaint")
     target, context = made.truth, made.context
     kept = context[:, 64] == 0
     assert np.array_equal(target[kept], context[kept, :64])
@@ -92,7 +97,7 @@ def test_a_reference_stands_for_instruments_that_no_word_names(
     monkeypatch.setattr(tasks, "_REFERRED", 1.0)
     monkeypatch.setattr(tasks, "_UNNAMED", 1.0)
     for seed in range(6):
-        made = example("text2music", monkeypatch, seed)
+        made = example("text2music", seed)
         assert made.reference is not None
         assert made.reference.shape == (tasks.TIMBRE_FRAMES, 64)
         assert not made.reference[:, PULSE].any()
@@ -117,16 +122,16 @@ def test_only_a_bass_note_of_an_odd_multiple_tells_the_halves_of_the_clock() -> 
         assert np.abs(clock[90:, column] - song[90:, column]).max() < 0.6
 
 
-def test_errors_of_a_copy_count_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (np.delete(example("text2music", monkeypatch).counts, (BAR, VOWEL)) == 1).all()
-    added, copy = (example(task, monkeypatch).counts for task in ("lego", "extract"))
+def test_errors_of_a_copy_count_more() -> None:
+    assert (np.delete(example("text2music").counts, (BAR, VOWEL)) == 1).all()
+    added, copy = (example(task).counts for task in ("lego", "extract"))
     assert added.min() == added.max() > 1
     assert copy.min() > added.max()
 
 
-def test_errors_of_the_part_that_is_taken_out_count_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_part_that_is_taken_out_count_most() -> None:
     for seed in range(8):
-        made = example("extract", monkeypatch, seed)
+        made = example("extract", seed)
         sounding = np.abs(made.truth[:, BASS.start : STROKES.stop]).max(axis=0) > 0
         counts = made.counts[BASS.start : STROKES.stop]
         assert sounding.any()
@@ -138,16 +143,15 @@ def test_extractions_are_learnt_at_the_time_at_which_they_are_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tasks, "_AT_ONCE", 1.0)
-    example("extract", monkeypatch)  # leaves extractions alone to be drawn
-    batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
+    extractions = {"extract": 1.0}
+    batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),), shares=extractions)
     assert (batch.times == 1).all()
     monkeypatch.setattr(tasks, "_AT_ONCE", 0.0)
-    assert (make_batch(0, STYLES, shapes=((60, 3, 1.0),)).times < 1).all()
+    assert (make_batch(0, STYLES, shapes=((60, 3, 1.0),), shares=extractions).times < 1).all()
 
 
-def test_a_weight_is_that_of_its_time_and_of_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    example("lego", monkeypatch)
-    batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),))
+def test_a_weight_is_that_of_its_time_and_of_its_example() -> None:
+    batch = make_batch(0, STYLES, shapes=((60, 3, 1.0),), shares={"lego": 1.0})
     count = tasks._COUNTS["lego"]
     assert torch.equal(batch.weight[:, 0], weights_of(batch.times) * count)
 
@@ -158,7 +162,7 @@ def test_the_bar_counts_by_its_meter(monkeypatch: pytest.MonkeyPatch) -> None:
             tasks, "draw_recipe", lambda *_, meter=meter: recipe(style="folk", meter=meter)
         )
         monkeypatch.setattr(tasks, "in_eighths", lambda recipe, _: recipe)
-        counts = example("text2music", monkeypatch).counts
+        counts = example("text2music").counts
         assert counts[BAR] == count
         assert (np.delete(counts, (BAR, VOWEL)) == 1).all()
 
@@ -167,7 +171,7 @@ def test_the_vowel_counts_where_there_is_a_voice(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(tasks, "_SUNG", 0.0)
     for parts, count in ((("bass", "vocals"), tasks._VOICE), (("bass", "lead"), 1.0)):
         monkeypatch.setattr(tasks, "draw_recipe", lambda *_, parts=parts: recipe(parts=parts))
-        counts = example("text2music", monkeypatch).counts
+        counts = example("text2music").counts
         assert counts[VOWEL] == count
         assert (np.delete(counts, VOWEL) == 1).all()
 
