@@ -32,7 +32,8 @@ class Plan:
     and left on a cosine to a hundredth; betas: of AdamW, which moves what Muon does not; decay: of
     the running mean of the weights that is kept; stretch: how many times its share is run in a
     trial, at most the whole: more than 1 for what is short and others build upon; restart: the step
-    at which the rate rises to half its height and falls once more, 0 for none.
+    at which the rate rises to half its height and falls once more, 0 for none (a warm restart, as
+    in SGDR, arXiv 1608.03983).
     """
 
     name: str
@@ -69,7 +70,7 @@ class Run:
         """The share of `plan` that is run, at least one step."""
         share = min(1.0, self.share * plan.stretch)
         steps, warmup = (max(1, round(share * own)) for own in (plan.steps, plan.warmup))
-        return replace(plan, steps=steps, warmup=warmup, restart=round(share * plan.restart))
+        return replace(plan, steps=steps, warmup=warmup, restart=math.ceil(share * plan.restart))
 
 
 Loss = Callable[[Drawn], tuple[Tensor, Mapping[str, Tensor]]]

@@ -48,7 +48,8 @@ def make_batch(
     hints: Hints | None = None,
     shares: Mapping[str, float] = SHARES,
 ) -> Batch:
-    """The batch of a step: most examples are new songs, the others edits."""
+    """The batch of a step: songs from words and edits, each task as often as `shares` has it, which
+    sum to 1."""
     random = np.random.default_rng((2, step))
     frames, count, _ = shapes[random.choice(len(shapes), p=[shape[2] for shape in shapes])]
     songs = [draw_example(random, frames, styles, hints, shares) for _ in range(count)]

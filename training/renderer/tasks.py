@@ -121,7 +121,8 @@ def draw_example(
     hints: Hints | None,
     shares: Mapping[str, float] = SHARES,
 ) -> Example:
-    """An example of a task drawn by its share; without `hints` there are no covers."""
+    """An example of a task drawn by its share of `shares`, which sum to 1; without `hints` songs
+    from words take the place of covers."""
     task = str(random.choice(list(shares), p=list(shares.values())))
     recipe = in_eighths(draw_recipe(random, styles), random)
     if task == "repaint":

@@ -80,7 +80,7 @@ def test_a_trial_takes_a_share_of_the_steps(
 def test_the_rate_rises_and_falls_and_once_more_from_its_half() -> None:
     once = [_rate(PLAN, step) for step in range(PLAN.steps)]
     assert once[0] == pytest.approx(PLAN.rate / PLAN.warmup)
-    assert max(once) == pytest.approx(PLAN.rate, rel=0.02)
+    assert max(once) == pytest.approx(PLAN.rate, rel=0.01)
     assert once[5:] == sorted(once[5:], reverse=True)
     assert once[-1] == pytest.approx(PLAN.rate / 100)
 
@@ -90,11 +90,11 @@ def test_the_rate_rises_and_falls_and_once_more_from_its_half() -> None:
     late = twice[PLAN.steps :]
     assert late[0] == pytest.approx(PLAN.rate / 2)
     assert late == sorted(late, reverse=True)
-    assert late[-1] == pytest.approx(PLAN.rate / 200, rel=0.3)
+    assert late[-1] == pytest.approx(PLAN.rate / 200)
 
 
-@pytest.mark.parametrize("share", [1e-6, 0.01, 0.3, 1.0])
-def test_a_trial_begins_the_second_fall_at_its_share(share: float) -> None:
+@pytest.mark.parametrize(("share", "restart"), [(1e-6, 1), (0.01, 8), (0.3, 240), (1.0, 800)])
+def test_a_trial_begins_the_second_fall_at_its_share(share: float, restart: int) -> None:
     plan = Run(Path(), share).part_of(replace(PLAN, steps=1000, restart=800))
-    assert plan.restart == pytest.approx(0.8 * plan.steps, abs=1)
+    assert plan.restart == restart
     assert all(0 < _rate(plan, step) <= plan.rate for step in range(plan.steps))
